@@ -1,0 +1,5 @@
+"""The command line: one file a command, shared options in `options`, errors in `errors`."""
+
+from granular_lm.cli.app import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,63 @@
+"""The commands put together. Nothing heavy is imported here: a command imports what it needs when it runs."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from granular_lm.cli import codec, compare, data, sample, score, train
+from granular_lm.cli.errors import exit_code, message
+
+app = typer.Typer(
+    name="granular-lm",
+    help="Train, sample, score and compare small language models of short strings, at any level: bytes, characters, "
+    "subwords.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(version("granular-lm"))
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None: ...
+
+
+app.command("train")(train.train)
+app.command("sample")(sample.sample)
+app.command("score")(score.score)
+app.command("compare")(compare.compare)
+app.add_typer(codec.app, name="codec")
+app.add_typer(data.app, name="data")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit: 0 done, 1 something the user can mend, 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        app(arguments)
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        print(f"granular-lm: {message(error)}", file=sys.stderr)  # noqa: T201 - the command line is where we print
+        sys.exit(code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(0)

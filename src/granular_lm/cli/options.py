@@ -1,0 +1,63 @@
+"""Options that several commands share, and how their values are read."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+def duration(text: str) -> float:
+    """Return the seconds of a duration such as ``90``, ``90s``, ``10m`` or ``1h30m``."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhd]?)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise typer.BadParameter(f"{text!r} is no duration; write for example 90s, 10m or 1h30m.")
+    return sum(float(number) * SECONDS[unit] for number, unit in parts)
+
+
+def byte_count(text: str) -> int:
+    """Return a number of bytes written as ``5000000``, ``500k``, ``5M`` or ``1G``."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)b?", text.lower())
+    if not match:
+        raise typer.BadParameter(f"{text!r} is no number of bytes; write for example 500k, 5M or 1G.")
+    return round(float(match[1]) * FACTORS[match[2]])
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+Model = Annotated[str, typer.Argument(help="A bundled model such as bios-byte, a model folder, or a Hub id.")]
+Data = Annotated[list[Path], typer.Argument(help="Files of documents: .txt (one a line), .jsonl, .csv, each also .gz.")]
+OptionalData = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Files of documents: .txt (one a line), .jsonl, .csv, each also .gz. Default: embedded bios."),
+]
+Field = Annotated[str, typer.Option(help="The field of a .jsonl line that holds the document.")]
+Column = Annotated[str | None, typer.Option(help="The column of a .csv that holds the document.")]
+WholeFile = Annotated[bool, typer.Option("--whole-file", help="Read each file as one document.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+MaxTime = Annotated[
+    float | None, typer.Option(parser=duration, metavar="TIME", help="Budget as a time: 90s, 10m, 1h30m.")
+]
+Epochs = Annotated[float | None, typer.Option(metavar="N", help="Budget as passes over the training documents.")]
+MaxBytes = Annotated[
+    int | None, typer.Option(parser=byte_count, metavar="N", help="Budget as bytes read: 500k, 5M, 1G.")
+]
+Preset = Annotated[str, typer.Option(help="Network shape: tiny, small, medium, large or seed.")]
+EmbeddingDim = Annotated[int | None, typer.Option(metavar="E", help="Width of the embedding, if not the preset's.")]
+HiddenSize = Annotated[int | None, typer.Option(metavar="H", help="Width of the LSTM layers, if not the preset's.")]
+NumLayers = Annotated[int | None, typer.Option(metavar="L", help="Number of LSTM layers, if not the preset's.")]
+Dropout = Annotated[float | None, typer.Option(metavar="P", help="Dropout after each layer, if not the preset's.")]
+LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of AdamW.")]
+BatchBytes = Annotated[int | None, typer.Option(parser=byte_count, metavar="N", help="Bytes that one update reads.")]
+WindowBytes = Annotated[
+    int | None,
+    typer.Option(parser=byte_count, metavar="N", help="Longest stretch that gradients flow through."),
+]
+Precision = Annotated[str | None, typer.Option(help="auto, bf16 or fp32.")]
+
+
+def given(**values: object) -> dict[str, object]:
+    """Return the options that were given."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,41 @@
+"""Where commands print: results to stdout, everything else to stderr, and there only if it is a terminal."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON value."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def print_json_line(value: Any) -> None:
+    """Print one JSON value on one line, at once."""
+    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+def print_table(table: "Table") -> None:
+    """Print a table, at its full width if the output is no terminal."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, aligned."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        typer.echo(f"{name:<{width}}  {value}")
+
+
+def note(text: str) -> None:
+    """Say something beside the result, to a person who is watching."""
+    if sys.stderr.isatty():
+        typer.echo(text, err=True)

@@ -1,0 +1,6 @@
+"""The comparison: one LSTM recipe, several codecs, the same data, one number."""
+
+from granular_lm.comparison.api import compare
+from granular_lm.comparison.results import Comparison
+
+__all__ = ["Comparison", "compare"]

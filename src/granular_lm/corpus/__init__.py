@@ -1,0 +1,1 @@
+"""From files to documents, and what one wants to know of them before training."""

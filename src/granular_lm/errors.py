@@ -1,0 +1,64 @@
+"""Every exception the library raises on purpose.
+
+    GranularLMError
+    ├── OptionError            ValueError         an argument out of range, or two that exclude each other
+    ├── CorpusError            ValueError         data that cannot be read as documents, or too little of it
+    │   └── CorpusNotFoundError  FileNotFoundError  a data file that is not there
+    ├── CodecError             ValueError         a codec that cannot be trained, loaded or trusted
+    │   ├── CodecNotFoundError   LookupError        a codec name that nothing provides
+    │   └── CodecContractError   AssertionError     a codec that breaks its contract
+    ├── ModelError             ValueError         a model folder with a missing, damaged or foreign file
+    │   └── ModelNotFoundError   LookupError        a model name that leads nowhere
+    ├── OutputExistsError      FileExistsError    an output that would overwrite something
+    └── TrainingError          RuntimeError       training that cannot go on
+
+Each message is one line: what happened, the value met, what is accepted and the next step.
+"""
+
+
+class GranularLMError(Exception):
+    """Root of every exception raised by granular-lm."""
+
+
+class OptionError(GranularLMError, ValueError):
+    """An argument is out of range, or excludes another one."""
+
+
+class CorpusError(GranularLMError, ValueError):
+    """Data cannot be read as documents, or there is too little of it."""
+
+
+class CorpusNotFoundError(CorpusError, FileNotFoundError):
+    """A data file is not there."""
+
+
+class CodecError(GranularLMError, ValueError):
+    """A codec cannot be trained, loaded or trusted."""
+
+
+class CodecNotFoundError(CodecError, LookupError):
+    """No installed package provides a codec of that name."""
+
+
+class CodecContractError(CodecError, AssertionError):
+    """A codec breaks the contract that every codec must keep."""
+
+
+class ModelError(GranularLMError, ValueError):
+    """A model folder has a missing, damaged or foreign file."""
+
+
+class ModelNotFoundError(ModelError, LookupError):
+    """A model name is neither bundled, nor a folder, nor on the Hub."""
+
+
+class OutputExistsError(GranularLMError, FileExistsError):
+    """An output would overwrite something that is already there."""
+
+
+class TrainingError(GranularLMError, RuntimeError):
+    """Training cannot go on."""
+
+
+class GranularLMWarning(UserWarning):
+    """Root of every warning given by granular-lm."""

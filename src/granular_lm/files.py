@@ -1,0 +1,67 @@
+"""Files and folders that appear whole or not at all."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from granular_lm.errors import OutputExistsError
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes ``target`` when the block ends well, and vanishes when it does not.
+
+    Raises:
+        OutputExistsError: ``target`` exists and is anything but an empty folder.
+    """
+    refuse_existing(target)
+    target = target.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True) as made:
+        work = Path(made) / target.name
+        work.mkdir()
+        yield work
+        if target.is_dir():
+            target.rmdir()
+        work.rename(target)
+
+
+def refuse_existing(target: Path) -> None:
+    """Raise `OutputExistsError` if writing a folder to ``target`` would touch something that is there."""
+    if target.is_dir():
+        if any(target.iterdir()):
+            what = "a model" if (target / "config.json").exists() else "files"
+            raise OutputExistsError(f"{target} already holds {what}; give another folder, or remove it first.")
+    elif target.exists():
+        raise OutputExistsError(f"{target} is a file, not a folder; give another name.")
+
+
+@contextmanager
+def replaced_file(target: Path) -> Iterator[Path]:
+    """Give a temporary name beside ``target`` that replaces it when the block ends well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Put the folder ``source`` in the place of ``target``, whatever was there."""
+    if target.exists():
+        shutil.rmtree(target)
+    source.rename(target)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,269 @@
+"""A language model: a codec, weights, and an engine that computes the next token's probabilities.
+
+A model is a folder:
+
+    config.json          the network's shape, the codec's name and fingerprint, how it was trained
+    model.safetensors    the parameters
+    codec/               codec.json and the codec's own files
+    README.md            the model card
+
+Nothing in it is a pickle and nothing in it names code to import.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from granular_lm.codecs import Codec, load_codec, save_codec
+from granular_lm.errors import ModelError, ModelNotFoundError, OptionError
+from granular_lm.files import new_folder
+from granular_lm.runtime import NumpyEngine, State
+from granular_lm.scoring import Score, score_documents
+from granular_lm.weights import (
+    WEIGHTS_FILE,
+    ModelConfig,
+    Weights,
+    check_weights,
+    load_weights,
+    num_parameters,
+    save_weights,
+)
+
+FORMAT = "granular-lm model"
+FORMAT_VERSION = 1
+CONFIG_FILE = "config.json"
+CARD_FILE = "README.md"
+BUNDLED = Path(__file__).parent / "pretrained"
+
+
+class LanguageModel:
+    """A distribution over strings.
+
+    Args:
+        codec: Between text and ids.
+        config: The network's shape; its vocabulary is the codec's.
+        weights: The parameters, by name.
+        training: What the model card should say of how it was made, as JSON values.
+
+    Raises:
+        ModelError: Codec, shape and weights do not belong together.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        config: ModelConfig,
+        weights: Weights,
+        *,
+        training: Mapping[str, Any] | None = None,
+    ) -> None:
+        if config.vocab_size != codec.vocab_size:
+            raise ModelError(
+                f"the network has {config.vocab_size} ids, the codec {codec.name!r} has {codec.vocab_size}; "
+                "give the codec that the network was trained with."
+            )
+        check_weights(weights, config, origin="the weights given")
+        self.codec = codec
+        self.config = config
+        self.weights = dict(weights)
+        self.training = dict(training or {})
+
+    @cached_property
+    def _engine(self) -> NumpyEngine:
+        return NumpyEngine(self.config, self.weights)
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Return the zero state of ``batch_size`` strings: ``(h, c)``, each (L, B, H)."""
+        return self._engine.initial_state(batch_size)
+
+    def step(self, ids: NDArray[np.integer], state: State) -> tuple[NDArray[np.float32], State]:
+        """Read one token of each string and return what comes next.
+
+        Args:
+            ids: Tokens just read, shape (B,); the stop id first of all.
+            state: From the last step, or `initial_state`.
+
+        Returns:
+            Natural logarithms of the next token's probabilities, shape (B, V), and the new state.
+        """
+        return self._engine.step(ids, state)
+
+    def score(self, documents: str | bytes | Iterable[str | bytes]) -> list[Score]:
+        """Return the bits of each document; one document alone may be given as it is.
+
+        Examples:
+            >>> model = LanguageModel.from_pretrained("bios-byte")
+            >>> [score] = model.score("coffee lover")
+            >>> score.num_bytes, len(score.token_bits)
+            (12, 13)
+        """
+        if isinstance(documents, str | bytes):
+            documents = [documents]
+        return list(score_documents(self, documents))
+
+    @property
+    def num_parameters(self) -> int:
+        """How many parameters the network has."""
+        return sum(num_parameters(self.config).values())
+
+    def __repr__(self) -> str:
+        c = self.config
+        return (
+            f"LanguageModel(codec={self.codec!r}, embedding_dim={c.embedding_dim}, hidden_size={c.hidden_size}, "
+            f"num_layers={c.num_layers}, num_parameters={self.num_parameters})"
+        )
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model folder, whole or not at all.
+
+        Raises:
+            OutputExistsError: The folder exists and is not empty.
+        """
+        with new_folder(Path(folder)) as work:
+            self.write_into(work, title=Path(folder).name)
+
+    def write_into(self, folder: Path, *, title: str) -> None:
+        """Write the files of the model folder into an existing, empty folder."""
+        described = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "network": self.config.to_dict(),
+            "codec": {"name": self.codec.name, "fingerprint": self.codec.fingerprint()},
+            "training": self.training,
+        }
+        text = json.dumps(described, indent=2, ensure_ascii=True) + "\n"
+        (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
+        save_weights(self.weights, folder / WEIGHTS_FILE)
+        (folder / "codec").mkdir()
+        save_codec(self.codec, folder / "codec")
+        (folder / CARD_FILE).write_text(_model_card(self, title), encoding="utf-8")
+
+    @classmethod
+    def from_pretrained(cls, name_or_folder: str | Path) -> "LanguageModel":
+        """Return a model from a folder, the bundled ones, or the Hugging Face Hub, looked for in this order.
+
+        Args:
+            name_or_folder: A model folder, one of `bundled_models`, or a Hub id ``"user/model"``.
+
+        Raises:
+            ModelNotFoundError: None of the three has it.
+            ModelError: The folder has a missing, damaged or foreign file.
+        """
+        folder = _find_folder(str(name_or_folder))
+        described = _read_config(folder / CONFIG_FILE)
+        try:
+            config = ModelConfig.from_dict(described["network"])
+            fingerprint = described["codec"]["fingerprint"]
+        except (KeyError, TypeError, OptionError) as error:
+            raise ModelError(f"{folder / CONFIG_FILE} is damaged ({error}); copy or train the model again.") from error
+        if not (folder / "codec" / "codec.json").is_file():
+            raise ModelError(f"{folder / 'codec' / 'codec.json'} is missing; copy the whole model folder.")
+        codec = load_codec(folder / "codec")
+        if codec.fingerprint() != fingerprint:
+            raise ModelError(f"{folder / 'codec'} belongs to another model than {CONFIG_FILE}; copy the whole folder.")
+        return cls(codec, config, load_weights(folder / WEIGHTS_FILE, config), training=described.get("training"))
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
+        """Upload the model folder to the Hugging Face Hub and return its address; needs a login there."""
+        import tempfile
+
+        from huggingface_hub import HfApi
+
+        api = HfApi()
+        with tempfile.TemporaryDirectory() as temporary:
+            self.save_pretrained(Path(temporary) / "model")
+            api.create_repo(repo_id, private=private, exist_ok=True)
+            api.upload_folder(repo_id=repo_id, folder_path=Path(temporary) / "model")
+        return f"https://huggingface.co/{repo_id}"
+
+
+def bundled_models() -> list[str]:
+    """Return the names of the models that come with the package."""
+    return sorted(path.parent.name for path in BUNDLED.glob(f"*/{CONFIG_FILE}"))
+
+
+def _find_folder(name: str) -> Path:
+    if Path(name).is_dir():
+        return Path(name)
+    if name in bundled_models():
+        return BUNDLED / name
+    parts = name.split("/")
+    if len(parts) == 2 and all(parts) and not Path(name).exists() and not name.startswith((".", "~")):
+        return _download(name)
+    raise ModelNotFoundError(
+        f"no model is at {name!r}: it is no folder here; bundled: {', '.join(bundled_models())}. "
+        "Give a model folder, a bundled name, or a Hub id 'user/model'."
+    )
+
+
+def _download(repo_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(repo_id, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, "codec/*", CARD_FILE]))
+    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelNotFoundError(
+            f"no model is at {repo_id!r}: it is no folder here, and the Hub did not give it ({reason}); "
+            f"bundled: {', '.join(bundled_models())}."
+        ) from error
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path} is missing; give a folder that `granular-lm train` wrote.") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} is not readable JSON ({error}); copy or train the model again.") from error
+    if not isinstance(described, dict) or described.get("format") != FORMAT:
+        raise ModelError(f"{path} does not describe a granular-lm model; give a folder that `granular-lm train` wrote.")
+    if described.get("format_version") != FORMAT_VERSION:
+        raise ModelError(
+            f"{path} has format version {described.get('format_version')!r}, this granular-lm reads "
+            f"{FORMAT_VERSION}; upgrade granular-lm, or train the model again."
+        )
+    return described
+
+
+def _model_card(model: LanguageModel, title: str) -> str:
+    from huggingface_hub import ModelCardData
+
+    header = ModelCardData(library_name="granular-lm", pipeline_tag="text-generation", tags=["lstm", model.codec.name])
+    c = model.config
+    facts = {
+        "codec": f"{model.codec.name}, {model.codec.vocab_size} ids",
+        "parameters": f"{model.num_parameters:,}",
+    }
+    facts["network"] = f"{c.num_layers} LSTM layer(s) of {c.hidden_size}, embedding {c.embedding_dim}"
+    facts |= {key.replace("_", " "): _shown(value) for key, value in model.training.items()}
+    rows = "\n".join(f"| {key} | {value} |" for key, value in facts.items())
+    return f"""---
+{header.to_yaml()}
+---
+
+# {title}
+
+A language model of short strings, made with granular-lm.
+
+| | |
+|---|---|
+{rows}
+
+```python
+import granular_lm as glm
+
+print(glm.Generator.from_pretrained("{title}").sample())
+```
+"""
+
+
+def _shown(value: object) -> str:
+    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")

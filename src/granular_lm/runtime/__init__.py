@@ -1,0 +1,5 @@
+"""Inference without torch: ids and a state in, next-token log-probabilities and a state out."""
+
+from granular_lm.runtime.engine import NumpyEngine, State, select_rows
+
+__all__ = ["NumpyEngine", "State", "select_rows"]

@@ -1,0 +1,203 @@
+"""How many bits a model spends on each document, and bits per byte over many.
+
+A document starts from the zero state with the stop id as its first input and ends by paying for the stop id, so a
+model is a distribution over strings. The denominator is the raw bytes of the document, never a sum over a table of
+token lengths; the table is checked against it. Sums are float64.
+
+Left out on purpose: truncation, unknown tokens, means of per-document ratios, and any reading across documents.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from granular_lm.codecs import Codec
+from granular_lm.errors import CodecError, CorpusError
+from granular_lm.runtime import State, select_rows
+from granular_lm.text import to_bytes, to_text
+
+DOCUMENTS_AT_ONCE = 256
+SORTED_AT_ONCE = 8192  # documents of like length are read together; more would only cost memory
+
+
+class StepModel(Protocol):
+    """What scoring, generation and compression know of a model."""
+
+    @property
+    def codec(self) -> Codec:
+        """The codec whose ids the model reads."""
+
+    def initial_state(self, batch_size: int) -> State:
+        """Return the state that every document starts from."""
+
+    def step(self, ids: NDArray[np.integer], state: State) -> tuple[NDArray[np.float32], State]:
+        """Read one token of each string; return log-probabilities (B, V) in nats and the new state."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """The bits of one document.
+
+    Attributes:
+        bits_content: Bits of the content tokens, the stop not counted.
+        bits_stop: Bits of the stop that ends the document.
+        num_bytes: Raw bytes of the document.
+        num_tokens: Content tokens, the stop not counted.
+        token_bits: Bits of each token, the stop last, shape (num_tokens + 1,).
+        byte_spans: Which bytes each of them stands for, shape (num_tokens + 1, 2); empty for the stop.
+    """
+
+    bits_content: float
+    bits_stop: float
+    num_bytes: int
+    num_tokens: int
+    token_bits: NDArray[np.float64]
+    byte_spans: NDArray[np.int64]
+
+    @property
+    def bits(self) -> float:
+        """All bits of the document, the stop included."""
+        return self.bits_content + self.bits_stop
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over documents, and the ratios that may be taken from them.
+
+    Source: the definitions on the page "Bits per byte" of the documentation.
+    """
+
+    bits_content: float
+    bits_stop: float
+    documents: int
+    num_bytes: int
+    num_tokens: int
+
+    @classmethod
+    def of(cls, scores: Iterable[Score]) -> "Totals":
+        """Return the float64 sums over ``scores``.
+
+        Raises:
+            CorpusError: There is not one byte to divide by.
+        """
+        content, stop, num_bytes, num_tokens = [], [], 0, 0
+        for score in scores:
+            content.append(score.bits_content)
+            stop.append(score.bits_stop)
+            num_bytes += score.num_bytes
+            num_tokens += score.num_tokens
+        if not num_bytes:
+            raise CorpusError(
+                f"bits per byte is undefined for {len(stop)} documents of 0 bytes; give at least one non-empty one."
+            )
+        return cls(math.fsum(content), math.fsum(stop), len(stop), num_bytes, num_tokens)
+
+    @property
+    def bits(self) -> float:
+        """All bits, stops included."""
+        return self.bits_content + self.bits_stop
+
+    @property
+    def bpb(self) -> float:
+        """Bits per byte, stops included: the number to compare."""
+        return self.bits / self.num_bytes
+
+    @property
+    def bpb_file(self) -> float:
+        """Bits per byte of the newline-separated file, comparable with a file compressor."""
+        return self.bits / (self.num_bytes + self.documents)
+
+    def to_dict(self) -> dict[str, float | int]:
+        """Return all ratios and counts as JSON values."""
+        return {
+            "bpb": self.bpb,
+            "bpb_content": self.bits_content / self.num_bytes,
+            "bpb_stop": self.bits_stop / self.num_bytes,
+            "bpb_file": self.bpb_file,
+            "bits_per_string": self.bits / self.documents,
+            "documents": self.documents,
+            "bytes": self.num_bytes,
+            "tokens": self.num_tokens,
+        }
+
+
+def bits_per_byte(scores: Iterable[Score]) -> float:
+    """Return the bits of all documents, stops included, over their raw bytes: a micro average.
+
+    Raises:
+        CorpusError: There is not one byte to divide by.
+    """
+    return Totals.of(scores).bpb
+
+
+def score_documents(model: StepModel, documents: Iterable[str | bytes]) -> Iterator[Score]:
+    """Yield the score of each document, in order; memory is bounded by a few thousand documents.
+
+    Raises:
+        CodecError: The codec does not give a document back as it was.
+    """
+    pool: list[str] = []
+    for document in documents:
+        pool.append(to_text(document) if isinstance(document, bytes) else document)
+        if len(pool) == SORTED_AT_ONCE:
+            yield from _score_pool(model, pool)
+            pool = []
+    yield from _score_pool(model, pool)
+
+
+def _score_pool(model: StepModel, documents: Sequence[str]) -> list[Score]:
+    encoded = model.codec.encode_batch(documents)
+    ids = [encoded[index] for index in range(len(documents))]
+    longest_first = np.argsort([-len(row) for row in ids], kind="stable")
+    nats: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)] * len(documents)
+    for start in range(0, len(documents), DOCUMENTS_AT_ONCE):
+        chosen = longest_first[start : start + DOCUMENTS_AT_ONCE]
+        for index, row in zip(chosen, _token_nats(model, [ids[i] for i in chosen]), strict=True):
+            nats[index] = row
+    return [_score(model.codec, *each) for each in zip(documents, ids, nats, strict=True)]
+
+
+def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float32]]:
+    """Return -ln p of each token and of the stop, for documents given longest first.
+
+    Documents that have ended are always the last rows, so they leave the batch as a slice and no padding is read.
+    """
+    lengths = np.array([len(row) + 1 for row in ids])
+    targets = np.full((lengths[0], len(ids)), model.codec.stop_id, dtype=np.int32)
+    for column, row in enumerate(ids):
+        targets[: len(row), column] = row
+    nats = np.empty(targets.shape, dtype=np.float32)
+    active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left")
+    state = model.initial_state(len(ids))
+    inputs = np.full(len(ids), model.codec.stop_id, dtype=np.int32)
+    for position, count in enumerate(active):
+        if count < len(inputs):
+            state = select_rows(state, slice(0, count))
+        log_probs, state = model.step(inputs[:count], state)
+        inputs = targets[position, :count]
+        nats[position, :count] = -log_probs[np.arange(count), inputs]
+    return [nats[:length, column] for column, length in enumerate(lengths)]
+
+
+def _score(codec: Codec, text: str, ids: NDArray[np.int32], nats: NDArray[np.float32]) -> Score:
+    raw = to_bytes(text)
+    ends = np.cumsum(codec.token_lengths[ids], dtype=np.int64)
+    if codec.decode_bytes(ids.tolist()) != raw:
+        raise CodecError(
+            f"codec {codec.name!r} does not give back {text[:40]!r}; its bits would mean nothing. "
+            f"Run `granular-lm codec check {codec.name}` for the part of the contract it breaks."
+        )
+    bits = nats.astype(np.float64) / math.log(2)
+    bounds = np.concatenate([[0], ends, [len(raw)]])
+    return Score(
+        bits_content=math.fsum(bits[:-1]),
+        bits_stop=float(bits[-1]),
+        num_bytes=len(raw),
+        num_tokens=len(ids),
+        token_bits=bits,
+        byte_spans=np.stack([bounds[:-1], bounds[1:]], axis=1),
+    )

@@ -1,0 +1,43 @@
+"""Text and the raw bytes it stands for.
+
+Everything is measured in the raw bytes of a document, so there is one way from text to bytes and one way
+back. Bytes that are no valid UTF-8 live in a ``str`` as surrogate escapes (U+DC80 to U+DCFF), Python's own
+convention (PEP 383), and leave it as the same bytes.
+"""
+
+import re
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def to_bytes(text: str) -> bytes:
+    r"""Return the raw bytes of ``text``; defined for every ``str``.
+
+    Text that came from bytes gives those bytes back. A surrogate that no byte can have made (from a JSON
+    ``"\ud83d"``, say) becomes its three-byte form, which is not valid UTF-8.
+
+    Examples:
+        >>> to_bytes("é")
+        b'\xc3\xa9'
+        >>> to_bytes(b"caf\xe9".decode("utf-8", "surrogateescape"))
+        b'caf\xe9'
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return b"".join(_piece_bytes(piece) for piece in _split_surrogates(text))
+
+
+def to_text(data: bytes) -> str:
+    """Return the text of raw bytes, invalid UTF-8 kept as surrogate escapes; undone by `to_bytes`."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _split_surrogates(text: str) -> list[str]:
+    """Cut ``text`` so that each surrogate stands alone."""
+    return [piece for piece in re.split(f"({_SURROGATES.pattern})", text) if piece]
+
+
+def _piece_bytes(piece: str) -> bytes:
+    escaped_byte = "\udc80" <= piece <= "\udcff" and len(piece) == 1
+    return piece.encode("utf-8", "surrogateescape" if escaped_byte else "surrogatepass")

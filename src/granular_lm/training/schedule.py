@@ -1,0 +1,63 @@
+"""How far training has come, and the learning rate there: pure functions."""
+
+from dataclasses import dataclass
+
+from granular_lm.errors import OptionError
+
+DEFAULT_SECONDS = 300.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """When training ends: after a time, a number of passes, or a number of bytes. Exactly one is set.
+
+    Attributes:
+        seconds: Wall clock, evaluations included.
+        epochs: Passes over the training documents; a fraction is fine.
+        max_bytes: Raw bytes of the documents read, counted again at each pass.
+
+    Raises:
+        OptionError: None or several are set, or one is not positive.
+    """
+
+    seconds: float | None = None
+    epochs: float | None = None
+    max_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        limits = {"max_time": self.seconds, "epochs": self.epochs, "max_bytes": self.max_bytes}
+        given = {name: value for name, value in limits.items() if value is not None}
+        if len(given) != 1:
+            met = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
+            raise OptionError(f"a budget is one of max_time, epochs and max_bytes; met: {met}.")
+        [(name, value)] = given.items()
+        if not value > 0:
+            raise OptionError(f"{name}={value} is not accepted; give a number above 0.")
+
+    @classmethod
+    def of(
+        cls, *, max_time: float | None = None, epochs: float | None = None, max_bytes: int | None = None
+    ) -> "Budget":
+        """Return the budget that is given; five minutes if none is."""
+        if max_time is None and epochs is None and max_bytes is None:
+            max_time = DEFAULT_SECONDS
+        return cls(seconds=max_time, epochs=epochs, max_bytes=max_bytes)
+
+    def progress(self, *, seconds: float, bytes_seen: int, corpus_bytes: int) -> float:
+        """Return the share of the budget that is used, from 0; 1 or more is the end."""
+        if self.seconds is not None:
+            return seconds / self.seconds
+        limit = self.max_bytes if self.max_bytes is not None else (self.epochs or 0) * corpus_bytes
+        return bytes_seen / limit
+
+
+def learning_rate_factor(progress: float, *, warmup: float) -> float:
+    """Return the share of the full learning rate: up linearly over ``warmup``, then down linearly to 0.
+
+    Examples:
+        >>> [learning_rate_factor(p, warmup=0.1) for p in (0.05, 0.1, 0.55, 1.0)]
+        [0.5, 1.0, 0.5, 0.0]
+    """
+    if progress < warmup:
+        return progress / warmup
+    return max(0.0, (1.0 - progress) / (1.0 - warmup))

@@ -1,0 +1,272 @@
+"""The training loop.
+
+The loss is nats per byte of the batch: a mean per token would change the gradient's scale with the codec. The loop
+knows nothing of files and prints nothing; who wants to see or keep what happens gives a callback.
+"""
+
+import itertools
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from granular_lm.batching import IGNORED, Batches, TokenStore, Window, shard
+from granular_lm.errors import OptionError, TrainingError
+from granular_lm.network import LSTMNetwork, TorchState
+from granular_lm.training.precision import choose_precision
+from granular_lm.training.schedule import Budget, learning_rate_factor
+from granular_lm.weights import ModelConfig
+
+NATS_PER_BIT = math.log(2)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingOptions:
+    """How to train.
+
+    Attributes:
+        learning_rate: Of AdamW, at its peak.
+        weight_decay: Of AdamW, on matrices alone.
+        warmup: Share of the budget over which the learning rate rises.
+        grad_clip: Largest norm of the gradient.
+        batch_bytes: Roughly the bytes one update reads.
+        window_bytes: Longest stretch that gradients flow through.
+        evaluations: How many times the development documents are scored on the way.
+        precision: ``"auto"``, ``"bf16"`` or ``"fp32"``.
+        seed: Of the initial weights, dropout and the order of documents.
+
+    Raises:
+        OptionError: A number is out of range.
+    """
+
+    learning_rate: float = 8e-3
+    weight_decay: float = 0.01
+    warmup: float = 0.02
+    grad_clip: float = 1.0
+    batch_bytes: int = 1024
+    window_bytes: int = 256
+    evaluations: int = 10
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("learning_rate", "grad_clip", "batch_bytes", "window_bytes", "evaluations"):
+            if not getattr(self, name) > 0:
+                raise OptionError(f"{name}={getattr(self, name)} is not accepted; give a number above 0.")
+        if self.weight_decay < 0 or not 0 <= self.warmup < 1 or self.seed < 0:
+            raise OptionError(
+                f"weight_decay={self.weight_decay}, warmup={self.warmup}, seed={self.seed}: weight_decay and seed must "
+                "be at least 0, warmup from 0 up to, not including, 1."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What the loop tells its callback after each update.
+
+    Attributes:
+        step: Updates so far, this one included.
+        progress: Share of the budget used, 0 to 1.
+        seconds: Wall clock since the start.
+        bytes_seen: Raw bytes read so far.
+        num_bytes: Raw bytes of this update.
+        train_bits: Bits that the network spent on them, before the update.
+        learning_rate: Of this update.
+        grad_norm: Before clipping.
+        valid_bpb: Bits per byte of the development documents, where it was just measured.
+        is_best: Whether that is the lowest so far.
+    """
+
+    step: int
+    progress: float
+    seconds: float
+    bytes_seen: int
+    num_bytes: int
+    train_bits: float
+    learning_rate: float
+    grad_norm: float
+    valid_bpb: float | None = None
+    is_best: bool = False
+
+
+Callback = Callable[["Trainer", Progress], None]
+
+
+class Trainer:
+    """Fits an LSTM to encoded documents.
+
+    Args:
+        config: Shape of the network.
+        train_store: Training documents.
+        valid_store: Development documents: they choose which weights are kept.
+        budget: When to stop.
+        options: How to train.
+        on_progress: Called with this trainer and what happened after each update, on the main process alone.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        train_store: TokenStore,
+        valid_store: TokenStore,
+        *,
+        budget: Budget,
+        options: TrainingOptions,
+        on_progress: Callback | None = None,
+    ) -> None:
+        self.options = options
+        self.budget = budget
+        self.precision = choose_precision(options.precision)
+        self.codec = train_store.codec
+        self.corpus_bytes = int(train_store.num_bytes.sum())
+        self.best_valid_bpb = math.inf
+        self.best_weights: dict[str, NDArray[np.float32]] | None = None
+        self.step = 0
+        self.bytes_seen = 0
+        self.was_interrupted = False
+        self._on_progress = on_progress
+        self._evaluations_done = 0
+        cut: dict[str, int] = {"window_bytes": options.window_bytes, "seed": options.seed}
+        self._batches = Batches(train_store, batch_bytes=options.batch_bytes, **cut)
+        self._valid_batches = Batches(valid_store, batch_bytes=8 * options.batch_bytes, **cut)
+        torch.manual_seed(options.seed)
+        self.network = LSTMNetwork(config)
+        AcceleratorState._reset_state()  # it is global, and an earlier run may have had another precision
+        self._accelerator = Accelerator(mixed_precision="bf16" if self.precision == "bf16" else "no")
+        self._prepared, self._optimizer = self._accelerator.prepare(self.network, _optimizer(self.network, options))
+        self._started = time.perf_counter()
+
+    def run(self) -> None:
+        """Train until the budget is used; Ctrl-C ends early and keeps the best weights so far.
+
+        Raises:
+            TrainingError: The gradient is no longer a finite number.
+        """
+        self._started = time.perf_counter()
+        try:
+            self._train()
+        except KeyboardInterrupt:
+            self.was_interrupted = True
+        if self.best_weights is None:
+            self._keep_if_best(self.evaluate())
+
+    @property
+    def seconds(self) -> float:
+        """Wall clock since `run` began."""
+        return time.perf_counter() - self._started
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget used, 0 to 1."""
+        used = self.budget.progress(seconds=self.seconds, bytes_seen=self.bytes_seen, corpus_bytes=self.corpus_bytes)
+        return min(used, 1.0)
+
+    def evaluate(self) -> float:
+        """Return the bits per byte of the development documents under the current weights."""
+        self._prepared.eval()
+        nats, num_bytes = 0.0, 0
+        with torch.no_grad():
+            for windows in self._valid_batches.epoch(0):
+                state: TorchState | None = None
+                for window in windows:
+                    loss, state = self._nats(window, state)
+                    nats += self._sum_over_processes(loss)
+                    num_bytes += window.num_bytes
+        return nats / NATS_PER_BIT / num_bytes
+
+    def _train(self) -> None:
+        for epoch in itertools.count():
+            for windows in self._batches.epoch(epoch):
+                state: TorchState | None = None
+                for window in windows:
+                    state = self._update(window, state)
+                    if self.progress >= 1.0:
+                        return
+
+    def _update(self, window: Window, state: TorchState | None) -> TorchState:
+        learning_rate = self._set_learning_rate()
+        self._prepared.train()
+        nats, after = self._nats(window, state)
+        world_size = self._accelerator.num_processes  # gradients are averaged over processes; the loss is a sum
+        self._accelerator.backward(nats * (world_size / max(window.num_bytes, 1)))
+        grad_norm = float(self._accelerator.clip_grad_norm_(self._prepared.parameters(), self.options.grad_clip))
+        if not math.isfinite(grad_norm):
+            raise TrainingError(
+                f"the gradient became {grad_norm} at update {self.step + 1}; "
+                f"lower the learning rate (now {self.options.learning_rate:g})."
+            )
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self.step += 1
+        self.bytes_seen += window.num_bytes
+        self._report(window, self._sum_over_processes(nats), learning_rate, grad_norm)
+        return after[0].detach(), after[1].detach()
+
+    def _nats(self, window: Window, state: TorchState | None) -> tuple[Tensor, TorchState]:
+        """Return -ln p of the targets, summed over this process's rows, and the state after the window."""
+        mine = shard(window, self._accelerator.process_index, self._accelerator.num_processes)
+        inputs, targets = (
+            torch.from_numpy(array).to(self._accelerator.device) for array in (mine.inputs, mine.targets)
+        )
+        is_read = targets != IGNORED
+        logits, after = self._prepared(inputs, None if window.is_first else state, is_read)
+        return cross_entropy(logits.float(), targets[is_read], reduction="sum"), after
+
+    def _sum_over_processes(self, value: Tensor) -> float:
+        return float(self._accelerator.reduce(value.detach().double(), reduction="sum"))
+
+    def _set_learning_rate(self) -> float:
+        factor = learning_rate_factor(self.progress, warmup=self.options.warmup)
+        # Never quite zero: the first update of a run, at progress 0, should count.
+        learning_rate = self.options.learning_rate * max(factor, 1e-3)
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        return learning_rate
+
+    def _report(self, window: Window, nats: float, learning_rate: float, grad_norm: float) -> None:
+        valid_bpb, is_best = None, False
+        progress = self.progress
+        if int(progress * self.options.evaluations) > self._evaluations_done:
+            self._evaluations_done = int(progress * self.options.evaluations)
+            valid_bpb = self.evaluate()
+            is_best = self._keep_if_best(valid_bpb)
+        if self._on_progress is None or not self._accelerator.is_main_process:
+            return
+        told = Progress(
+            step=self.step,
+            progress=progress,
+            seconds=self.seconds,
+            bytes_seen=self.bytes_seen,
+            num_bytes=window.num_bytes,
+            train_bits=nats / NATS_PER_BIT,
+            learning_rate=learning_rate,
+            grad_norm=grad_norm,
+            valid_bpb=valid_bpb,
+            is_best=is_best,
+        )
+        self._on_progress(self, told)
+
+    def _keep_if_best(self, valid_bpb: float) -> bool:
+        if self.best_weights is not None and not valid_bpb < self.best_valid_bpb:
+            return False
+        self.best_valid_bpb = valid_bpb
+        self.best_weights = self.network.to_weights()
+        return True
+
+
+def _optimizer(network: LSTMNetwork, options: TrainingOptions) -> torch.optim.AdamW:
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    biases = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": options.weight_decay},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99), fused=True)
