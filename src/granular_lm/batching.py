@@ -115,14 +115,24 @@ class Batches:
         store: The encoded corpus.
         batch_bytes: Roughly how many bytes one update reads, padding included.
         window_bytes: Longest stretch that gradients flow through, in bytes.
+        windows_per_segment: A document of more windows is read as several segments side by side; None reads every
+            document from its start to its end, as scoring does.
         seed: Of the shuffle.
     """
 
-    def __init__(self, store: TokenStore, *, batch_bytes: int = 2048, window_bytes: int = 256, seed: int = 0) -> None:
+    def __init__(
+        self,
+        store: TokenStore,
+        *,
+        batch_bytes: int = 1024,
+        window_bytes: int = 256,
+        windows_per_segment: int | None = WINDOWS_PER_SEGMENT,
+        seed: int = 0,
+    ) -> None:
         self.store = store
         self.batch_bytes = batch_bytes
         self.seed = seed
-        self._segments = _cut(store, window_bytes)
+        self._segments = _cut(store, window_bytes, windows_per_segment)
 
     def epoch(self, number: int) -> Iterator[list[Window]]:
         """Yield every batch of one pass over the corpus, each as its windows in order.
@@ -153,24 +163,29 @@ class Batches:
         return self._segments.document[rows]
 
     def _windows(self, rows: NDArray[np.int64]) -> Iterator[Window]:
+        """Cut the segments of a batch into windows of one width.
+
+        A row that has ended is padded to the last window. It is never padded before its end: the state that is
+        carried over would have read the padding.
+        """
         segments = self._segments
+        documents, start, end = segments.document[rows], segments.start[rows], segments.end[rows]
         count = int(segments.windows[rows[0]])
-        start, length = segments.start[rows], segments.end[rows] - segments.start[rows]
+        width = _window_width(int((end - start).max()), count)
         for number in range(count):
-            first = start + length * number // count
-            last = start + length * (number + 1) // count
-            yield self._window(segments.document[rows], first, last, is_first=number == 0)
+            first = start + number * width
+            yield self._window(documents, first, np.minimum(first + width, end), width, is_first=number == 0)
 
     def _window(
         self,
         documents: NDArray[np.int64],
         first: NDArray[np.int64],
         last: NDArray[np.int64],
+        width: int,
         *,
         is_first: bool,
     ) -> Window:
         """Gather positions ``first`` to ``last`` of each document as one padded rectangle."""
-        width = _rounded_up(int((last - first).max()))
         position = first[:, None] + np.arange(width)
         targets = self._tokens(documents, position)
         targets[position >= last[:, None]] = IGNORED
@@ -198,10 +213,12 @@ def shard(window: Window, rank: int, world_size: int) -> Window:
     return Window(inputs, targets, window.num_bytes, window.is_first)
 
 
-def _cut(store: TokenStore, window_bytes: int) -> _Segments:
+def _cut(store: TokenStore, window_bytes: int, windows_per_segment: int | None) -> _Segments:
     """Cut documents into segments, and say in how many windows each is read, from byte lengths alone."""
     lengths = np.diff(store.offsets) + 1  # the stop is a target, too
-    pieces = -(-(store.num_bytes + 1) // (window_bytes * WINDOWS_PER_SEGMENT))
+    pieces = np.ones(len(store), dtype=np.int64)
+    if windows_per_segment is not None:
+        pieces = -(-(store.num_bytes + 1) // (window_bytes * windows_per_segment))
     document = np.repeat(np.arange(len(store)), pieces)
     rank = np.arange(len(document)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     parts = pieces[document]
@@ -214,6 +231,13 @@ def _cut(store: TokenStore, window_bytes: int) -> _Segments:
         windows=windows,
         width=_rounded_up(-(-segment_bytes // windows)),
     )
+
+
+def _window_width(longest: int, count: int) -> int:
+    """Return the width at which ``count`` windows hold ``longest`` tokens and none of them is empty."""
+    exact = -(-longest // count)
+    rounded = _rounded_up(exact)
+    return rounded if rounded * (count - 1) < longest else exact
 
 
 def _rounded_up(width: Whole) -> Whole:

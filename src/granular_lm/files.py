@@ -1,7 +1,6 @@
 """Files and folders that appear whole or not at all."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,13 +51,6 @@ def replaced_file(target: Path) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def replace_folder(source: Path, target: Path) -> None:
-    """Put the folder ``source`` in the place of ``target``, whatever was there."""
-    if target.exists():
-        shutil.rmtree(target)
-    source.rename(target)
 
 
 def _umask() -> int:

@@ -153,7 +153,7 @@ def _score_pool(model: StepModel, documents: Sequence[str]) -> list[Score]:
     encoded = model.codec.encode_batch(documents)
     ids = [encoded[index] for index in range(len(documents))]
     longest_first = np.argsort([-len(row) for row in ids], kind="stable")
-    nats: list[NDArray[np.float32]] = [np.empty(0, dtype=np.float32)] * len(documents)
+    nats: list[NDArray[np.float64]] = [np.empty(0)] * len(documents)
     for start in range(0, len(documents), DOCUMENTS_AT_ONCE):
         chosen = longest_first[start : start + DOCUMENTS_AT_ONCE]
         for index, row in zip(chosen, _token_nats(model, [ids[i] for i in chosen]), strict=True):
@@ -161,7 +161,7 @@ def _score_pool(model: StepModel, documents: Sequence[str]) -> list[Score]:
     return [_score(model.codec, *each) for each in zip(documents, ids, nats, strict=True)]
 
 
-def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float32]]:
+def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float64]]:
     """Return -ln p of each token and of the stop, for documents given longest first.
 
     Documents that have ended are always the last rows, so they leave the batch as a slice and no padding is read.
@@ -170,7 +170,7 @@ def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDAr
     targets = np.full((lengths[0], len(ids)), model.codec.stop_id, dtype=np.int32)
     for column, row in enumerate(ids):
         targets[: len(row), column] = row
-    nats = np.empty(targets.shape, dtype=np.float32)
+    nats = np.empty(targets.shape)
     active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left")
     state = model.initial_state(len(ids))
     inputs = np.full(len(ids), model.codec.stop_id, dtype=np.int32)
@@ -183,7 +183,7 @@ def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDAr
     return [nats[:length, column] for column, length in enumerate(lengths)]
 
 
-def _score(codec: Codec, text: str, ids: NDArray[np.int32], nats: NDArray[np.float32]) -> Score:
+def _score(codec: Codec, text: str, ids: NDArray[np.int32], nats: NDArray[np.float64]) -> Score:
     raw = to_bytes(text)
     ends = np.cumsum(codec.token_lengths[ids], dtype=np.int64)
     if codec.decode_bytes(ids.tolist()) != raw:
@@ -191,7 +191,7 @@ def _score(codec: Codec, text: str, ids: NDArray[np.int32], nats: NDArray[np.flo
             f"codec {codec.name!r} does not give back {text[:40]!r}; its bits would mean nothing. "
             f"Run `granular-lm codec check {codec.name}` for the part of the contract it breaks."
         )
-    bits = nats.astype(np.float64) / math.log(2)
+    bits = nats / math.log(2)
     bounds = np.concatenate([[0], ends, [len(raw)]])
     return Score(
         bits_content=math.fsum(bits[:-1]),

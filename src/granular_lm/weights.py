@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from granular_lm.errors import ModelError, OptionError
 
@@ -135,7 +135,7 @@ def flops_per_token(config: ModelConfig) -> int:
 def save_weights(weights: Weights, path: Path) -> None:
     """Write the parameters as float32, contiguous, in file order."""
     arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in weights.items()}
-    save_file(arrays, path, metadata={"format": "granular-lm"})
+    path.write_bytes(save(arrays, metadata={"format": "granular-lm"}))
 
 
 def load_weights(path: Path, config: ModelConfig) -> dict[str, NDArray[np.float32]]:

@@ -1,5 +1,5 @@
 """The command line: one file a command, shared options in `options`, errors in `errors`."""
 
-from granular_lm.cli.app import app, main
+from granular_lm.cli.app import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import note, print_facts, print_json
+from granular_lm.cli.output import json_line, note, print_facts, print_json
 
 if TYPE_CHECKING:
     from granular_lm.corpus.statistics import CorpusStatistics
@@ -18,21 +18,23 @@ app = typer.Typer(help="Make, look at and split corpora.", no_args_is_help=True)
 def bios(
     n: Annotated[int, typer.Option("-n", "--number", min=0, help="How many documents.")] = 130_000,
     seed: options.Seed = 0,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="A .txt file to write.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")] = None,
+    json: options.Json = False,
 ) -> None:
-    """Write the embedded corpus of synthetic bios, one a line; to stdout if no file is named."""
+    """Write the embedded corpus of synthetic bios, one a line; with --json one object a line, as in a .jsonl file."""
     from granular_lm.corpus.bios import generate_bios
     from granular_lm.errors import OutputExistsError
     from granular_lm.files import replaced_file
 
+    lines = (json_line({"text": text}) if json else text for text in generate_bios(n, seed=seed))
     if output is None:
-        for text in generate_bios(n, seed=seed):
-            typer.echo(text)
+        for line in lines:
+            typer.echo(line)
         return
     if output.exists():
         raise OutputExistsError(f"{output} exists already; give another name, or remove it first.")
     with replaced_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
-        out.writelines(f"{text}\n" for text in generate_bios(n, seed=seed))
+        out.writelines(f"{line}\n" for line in lines)
     note(f"{n:,} documents written to {output}")
 
 

@@ -16,9 +16,9 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False))
 
 
-def print_json_line(value: Any) -> None:
-    """Print one JSON value on one line, at once."""
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+def json_line(value: Any) -> str:
+    """Return a JSON value on one line."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def print_table(table: "Table") -> None:

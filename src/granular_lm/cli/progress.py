@@ -66,7 +66,7 @@ class TrainingDisplay:
 
     def _show_sample(self, trainer: "Trainer") -> None:
         """Print one string of the model as it is, not too often."""
-        if time.monotonic() - self._shown.sampled_at < SECONDS_BETWEEN_SAMPLES:
+        if self._bar.disable or time.monotonic() - self._shown.sampled_at < SECONDS_BETWEEN_SAMPLES:
             return
         from granular_lm.generation import Generator
         from granular_lm.model import LanguageModel

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import print_json_line
+from granular_lm.cli.output import json_line
 
 
 def sample(
@@ -37,7 +37,4 @@ def sample(
         seed=seed,
     )
     for drawn in samples:
-        if json:
-            print_json_line(drawn.to_dict())
-        else:
-            typer.echo(drawn.text)
+        typer.echo(json_line(drawn.to_dict()) if json else drawn.text)

@@ -46,11 +46,14 @@ def train(
     from granular_lm.files import refuse_existing
 
     refuse_existing(output)
+    output.parent.mkdir(parents=True, exist_ok=True)
     documents = read_documents(data, field=field, column=column, whole_file=whole_file)
     validation: Any = _share(valid)
     if validation is None:
         validation = read_documents([Path(valid)], field=field, column=column, whole_file=whole_file)
     test_documents = read_documents([test], field=field, column=column, whole_file=whole_file) if test else None
+
+    from accelerate import PartialState
 
     from granular_lm.cli.progress import training_display
     from granular_lm.scoring import bits_per_byte, score_documents
@@ -84,6 +87,8 @@ def train(
             on_progress=watch,
         )
     recorder.close()
+    if not PartialState().is_main_process:
+        return
     if test_documents is not None:
         model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
     model.save_pretrained(output)

@@ -56,7 +56,8 @@ def load_codec(name_or_folder: str | Path) -> Codec:
     except KeyError as error:
         raise CodecError(
             f"codec {str(name_or_folder)!r} has to be trained first: "
-            f"granular_lm.train_codec({str(name_or_folder)!r}, documents)."
+            f"granular_lm.train_codec({str(name_or_folder)!r}, documents), or "
+            f"`granular-lm codec train {name_or_folder} DATA -o FOLDER`."
         ) from error
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from granular_lm.comparison.figures import bits_by_part, learning_curves, plotly_script
 from granular_lm.comparison.results import Comparison
@@ -28,8 +27,8 @@ def render_report(comparison: Comparison) -> str:
     return template.render(
         comparison=comparison,
         rows=[_row(comparison, codec) for codec in comparison.ranking()],
-        plotly=Markup(plotly_script()),  # noqa: S704 - the library's own script
-        figures=[Markup(figure) for figure in (*learning_curves(comparison), bits_by_part(comparison))],  # noqa: S704
+        plotly=plotly_script(),
+        figures=[*learning_curves(comparison), bits_by_part(comparison)],
         samples={codec: comparison.of_codec(codec)[0].row["samples"] for codec in comparison.codecs},
     )
 

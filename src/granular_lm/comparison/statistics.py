@@ -44,7 +44,7 @@ class Pair:
             "a": self.a,
             "b": self.b,
             "delta": self.delta,
-            "ci": list(self.ci),
+            "ci": [bound if math.isfinite(bound) else None for bound in self.ci],  # JSON knows no infinity
             "p": self.p,
             "verdict": self.verdict,
         }

@@ -8,6 +8,7 @@ results.json  documents.csv  report.html
 
 import hashlib
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,7 +61,11 @@ class Workspace:
     def result(self, job: Job, codec: Codec, split: Split, on_progress: "Callback | None") -> JobResult:
         """Return the result of a job, which is run only if it is not there."""
         folder = self.folder / "jobs" / job.key
-        return load_result(folder) or run_job(job, codec, split, folder, on_progress=on_progress)
+        found = load_result(folder)
+        if found is None:
+            shutil.rmtree(folder, ignore_errors=True)  # what is there, if anything, was damaged
+            found = run_job(job, codec, split, folder, on_progress=on_progress)
+        return found
 
 
 @contextmanager

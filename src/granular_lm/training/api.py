@@ -10,6 +10,7 @@ from granular_lm.batching import TokenStore
 from granular_lm.codecs import Codec
 from granular_lm.codecs.spec import CodecSpec
 from granular_lm.corpus.split import split_documents
+from granular_lm.errors import OptionError
 from granular_lm.model import LanguageModel
 from granular_lm.text import to_bytes
 from granular_lm.training.schedule import Budget
@@ -119,6 +120,10 @@ def _hold_out(documents: list[str], validation: Iterable[str] | float | None, se
     """Return training and development documents."""
     if validation is None or isinstance(validation, float | int):
         share = VALID_SHARE if validation is None else float(validation)
+        if share == 0:
+            raise OptionError(
+                "validation=0 leaves nothing to choose the weights by; give a share above 0, or documents."
+            )
         split = split_documents(documents, valid=share, test=0.0, seed=seed)
         return split.train, split.valid
     return documents, list(validation)

@@ -14,7 +14,7 @@ class MetricsRecorder:
     """A training callback that averages updates into points, keeps them, and writes them as JSON lines.
 
     Args:
-        path: File that each point is appended to as it comes; None keeps them in memory alone.
+        path: File that each point is written to as it comes, made with the first one; None keeps them in memory alone.
 
     Attributes:
         points: One dictionary for each point: ``step``, ``progress``, ``seconds``, ``bytes_seen``,
@@ -23,7 +23,8 @@ class MetricsRecorder:
 
     def __init__(self, path: Path | None = None) -> None:
         self.points: list[dict[str, Any]] = []
-        self._out: TextIO | None = path.open("w", encoding="utf-8") if path else None
+        self._path = path
+        self._out: TextIO | None = None
         self._bits, self._bytes, self._since = 0.0, 0, 0.0
 
     def __call__(self, trainer: Trainer, told: Progress) -> None:
@@ -54,6 +55,7 @@ class MetricsRecorder:
             point |= {"valid_bpb": told.valid_bpb, "is_best": told.is_best}
         self.points.append(point)
         self._bits, self._bytes, self._since = 0.0, 0, told.seconds
-        if self._out:
+        if self._path:
+            self._out = self._out or self._path.open("w", encoding="utf-8")
             self._out.write(json.dumps(point) + "\n")
             self._out.flush()

@@ -55,8 +55,8 @@ def learning_rate_factor(progress: float, *, warmup: float) -> float:
     """Return the share of the full learning rate: up linearly over ``warmup``, then down linearly to 0.
 
     Examples:
-        >>> [learning_rate_factor(p, warmup=0.1) for p in (0.05, 0.1, 0.55, 1.0)]
-        [0.5, 1.0, 0.5, 0.0]
+        >>> [learning_rate_factor(p, warmup=0.1) for p in (0.05, 0.1, 0.325, 1.0)]
+        [0.5, 1.0, 0.75, 0.0]
     """
     if progress < warmup:
         return progress / warmup

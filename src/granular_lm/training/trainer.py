@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -131,16 +132,21 @@ class Trainer:
         self.best_weights: dict[str, NDArray[np.float32]] | None = None
         self.step = 0
         self.bytes_seen = 0
+        self.progress = 0.0
         self.was_interrupted = False
         self._on_progress = on_progress
         self._evaluations_done = 0
         cut: dict[str, int] = {"window_bytes": options.window_bytes, "seed": options.seed}
         self._batches = Batches(train_store, batch_bytes=options.batch_bytes, **cut)
-        self._valid_batches = Batches(valid_store, batch_bytes=8 * options.batch_bytes, **cut)
+        # A document is never cut where bits are counted, and without gradients larger batches cost no memory.
+        self._valid_batches = Batches(valid_store, batch_bytes=8 * options.batch_bytes, windows_per_segment=None, **cut)
         torch.manual_seed(options.seed)
         self.network = LSTMNetwork(config)
         AcceleratorState._reset_state()  # it is global, and an earlier run may have had another precision
-        self._accelerator = Accelerator(mixed_precision="bf16" if self.precision == "bf16" else "no")
+        self._accelerator = Accelerator(
+            mixed_precision="bf16" if self.precision == "bf16" else "no",
+            cpu=not torch.accelerator.is_available(),  # else processes on CPUs would each train alone
+        )
         self._prepared, self._optimizer = self._accelerator.prepare(self.network, _optimizer(self.network, options))
         self._started = time.perf_counter()
 
@@ -162,12 +168,6 @@ class Trainer:
     def seconds(self) -> float:
         """Wall clock since `run` began."""
         return time.perf_counter() - self._started
-
-    @property
-    def progress(self) -> float:
-        """Share of the budget used, 0 to 1."""
-        used = self.budget.progress(seconds=self.seconds, bytes_seen=self.bytes_seen, corpus_bytes=self.corpus_bytes)
-        return min(used, 1.0)
 
     def evaluate(self) -> float:
         """Return the bits per byte of the development documents under the current weights."""
@@ -205,10 +205,19 @@ class Trainer:
             )
         self._optimizer.step()
         self._optimizer.zero_grad()
-        self.step += 1
-        self.bytes_seen += window.num_bytes
+        self._advance(window)
         self._report(window, self._sum_over_processes(nats), learning_rate, grad_norm)
         return after[0].detach(), after[1].detach()
+
+    def _advance(self, window: Window) -> None:
+        """Count an update; all processes agree on the progress, or they would not stop together."""
+        self.step += 1
+        self.bytes_seen += window.num_bytes
+        seconds = self.seconds
+        if self._accelerator.num_processes > 1:
+            seconds = float(broadcast(torch.tensor([seconds], device=self._accelerator.device)))
+        used = self.budget.progress(seconds=seconds, bytes_seen=self.bytes_seen, corpus_bytes=self.corpus_bytes)
+        self.progress = min(used, 1.0)
 
     def _nats(self, window: Window, state: TorchState | None) -> tuple[Tensor, TorchState]:
         """Return -ln p of the targets, summed over this process's rows, and the state after the window."""
@@ -233,16 +242,16 @@ class Trainer:
 
     def _report(self, window: Window, nats: float, learning_rate: float, grad_norm: float) -> None:
         valid_bpb, is_best = None, False
-        progress = self.progress
-        if int(progress * self.options.evaluations) > self._evaluations_done:
-            self._evaluations_done = int(progress * self.options.evaluations)
+        due = int(self.progress * self.options.evaluations)
+        if due > self._evaluations_done:
+            self._evaluations_done = due
             valid_bpb = self.evaluate()
             is_best = self._keep_if_best(valid_bpb)
         if self._on_progress is None or not self._accelerator.is_main_process:
             return
         told = Progress(
             step=self.step,
-            progress=progress,
+            progress=self.progress,
             seconds=self.seconds,
             bytes_seen=self.bytes_seen,
             num_bytes=window.num_bytes,

@@ -1,0 +1,117 @@
+"""How fast `encode_batch` is beside the obvious loop, and SentencePiece beside itself alone.
+
+    python benchmarks/codec_speed.py [FILE ...] [-o results/codec_speed.json]
+
+Both sides of a ratio are timed in turn in the same run, the best of several rounds each. Without a file the
+embedded bios are encoded.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from sentencepiece import SentencePieceProcessor
+
+from granular_lm.codecs import Codec, train_codec
+from granular_lm.comparison.environment import environment
+from granular_lm.corpus.bios import generate_bios
+from granular_lm.corpus.readers import read_documents
+from granular_lm.text import to_bytes
+
+ROUNDS = 7
+RESULTS = Path(__file__).parent / "results" / "codec_speed.json"
+
+
+def best_seconds(*programs: Callable[[], object]) -> list[float]:
+    """Return the shortest time of each program; they take turns, so that a slow moment hits all of them."""
+    best = [float("inf")] * len(programs)
+    for _ in range(ROUNDS):
+        for position, program in enumerate(programs):
+            started = time.perf_counter()
+            program()
+            best[position] = min(best[position], time.perf_counter() - started)
+    return best
+
+
+def obvious_loop(codec: Codec, documents: Sequence[str]) -> Callable[[], object]:
+    """Return the loop a newcomer writes: look each byte or character up, one at a time."""
+    id_of = {codec.token_bytes(i).decode(): i for i in range(codec.vocab_size) if _is_character(codec.token_bytes(i))}
+
+    def by_character() -> list[list[int]]:
+        encoded = []
+        for text in documents:
+            ids: list[int] = []
+            for character in text:
+                if character in id_of:
+                    ids.append(id_of[character])
+                else:
+                    ids.extend(to_bytes(character))
+            encoded.append(ids)
+        return encoded
+
+    def by_byte() -> list[list[int]]:
+        return [list(to_bytes(text)) for text in documents]
+
+    return by_byte if codec.name == "byte" else by_character
+
+
+def _is_character(token: bytes) -> bool:
+    try:
+        return len(token.decode()) == 1
+    except UnicodeDecodeError:
+        return False
+
+
+def measure(codec: Codec, documents: Sequence[str], num_bytes: int) -> dict[str, Any]:
+    """Return the speed of a codec and of what it is compared with."""
+    other: Callable[[], object]
+    if codec.name == "spm":
+        alone = SentencePieceProcessor(model_proto=codec.files()["spm.model"])
+        plain = list(documents)
+        name, other = "sentencepiece alone", lambda: alone.encode(plain)
+    else:
+        name, other = "obvious loop", obvious_loop(codec, documents)
+    ours, theirs = best_seconds(lambda: codec.encode_batch(documents), other)
+    return {
+        "codec": codec.name,
+        "vocab_size": codec.vocab_size,
+        "megabytes_per_second": num_bytes / ours / 1e6,
+        "compared_with": name,
+        "its_megabytes_per_second": num_bytes / theirs / 1e6,
+        "times_as_fast": theirs / ours,
+    }
+
+
+def main() -> None:
+    """Measure every codec and write the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    documents = list(read_documents(arguments.files)) if arguments.files else list(generate_bios())
+    num_bytes = sum(len(to_bytes(text)) for text in documents)
+    results = []
+    for name in ("byte", "char", "spm"):
+        results.append(measure(train_codec(name, documents), documents, num_bytes))
+        row = results[-1]
+        print(
+            f"{name:<5} {row['megabytes_per_second']:7.1f} MB/s, {row['times_as_fast']:6.2f} times "
+            f"{row['compared_with']} ({row['its_megabytes_per_second']:.1f} MB/s)"
+        )
+    told = {
+        "source": [path.name for path in arguments.files] or "embedded bios",
+        "documents": len(documents),
+        "bytes": num_bytes,
+        "rounds": ROUNDS,
+        "environment": environment(),
+        "results": results,
+    }
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

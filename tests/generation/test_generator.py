@@ -1,0 +1,171 @@
+"""The sampler, over every codec and over a model whose probabilities are known."""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from granular_lm.codecs import Codec
+from granular_lm.codecs.byte import ByteCodec
+from granular_lm.errors import OptionError
+from granular_lm.generation import Generator, Sample
+from granular_lm.model import LanguageModel
+from granular_lm.text import to_bytes
+
+
+@pytest.fixture
+def generator(codec: Codec, random_model: Callable[..., LanguageModel]) -> Generator:
+    return Generator(random_model(codec))
+
+
+def sample_fields(sample: Sample) -> tuple[object, ...]:
+    return (sample.data, sample.ids, sample.finished)
+
+
+def test_samples_know_their_own_probability(generator: Generator) -> None:
+    """Log-probabilities at temperature 1 are those that scoring finds for the same tokens, whatever was drawn with."""
+    model = generator.model
+    for sample in generator.sample_batch(20, temperature=0.7, top_k=50, seed=1):
+        state, last = model.initial_state(1), model.codec.stop_id
+        steps = [*sample.ids, model.codec.stop_id] if sample.finished else sample.ids
+        assert len(sample.log_probs) == len(sample.entropies) == len(sample.byte_spans) == len(steps)
+        for token_id, log_prob, entropy in zip(steps, sample.log_probs, sample.entropies, strict=True):
+            log_probs, state = model.step(np.array([last]), state)
+            assert log_prob == pytest.approx(float(log_probs[0, token_id]), abs=1e-4)
+            p = np.exp(log_probs[0].astype(np.float64))
+            assert entropy == pytest.approx(-(p * np.log2(p)).sum(), abs=1e-4)
+            last = token_id
+
+
+def test_a_finished_byte_sample_costs_what_its_text_scores(random_model: Callable[..., LanguageModel]) -> None:
+    """For bytes there is one tokenisation, so the sample's bits are the document's bits."""
+    model = random_model(ByteCodec())
+    samples = [s for s in Generator(model).sample_batch(200, max_bytes=400, seed=2) if s.finished]
+    assert samples
+    for sample in samples:
+        assert -sample.log_prob / math.log(2) == pytest.approx(model.score(sample.data)[0].bits, rel=1e-5)
+
+
+def test_the_text_is_the_bytes_of_the_tokens(generator: Generator) -> None:
+    """ids, data, text and spans tell the same string."""
+    for sample in generator.sample_batch(10, seed=3, valid_utf8=False):
+        assert generator.model.codec.decode_bytes(sample.ids) == sample.data
+        assert sample.text == sample.data.decode("utf-8", "replace") == str(sample)
+        assert [end - start for start, end in sample.byte_spans[: len(sample.ids)]] == [
+            len(generator.model.codec.token_bytes(token_id)) for token_id in sample.ids
+        ]
+
+
+def test_one_seed_gives_one_text_however_many_are_drawn(generator: Generator) -> None:
+    """sample, a small batch and a larger one agree string by string; another seed differs."""
+    three = generator.sample_batch(3, seed=4)
+    assert list(map(sample_fields, generator.sample_batch(7, seed=4)[:3])) == list(map(sample_fields, three))
+    assert sample_fields(generator.sample(seed=4)) == sample_fields(three[0])
+    assert sample_fields(generator.sample(seed=5)) != sample_fields(three[0])
+
+
+def test_batches_do_not_change_the_strings(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing in several batches gives what one batch gives."""
+    whole = list(map(sample_fields, generator.sample_batch(9, seed=6)))
+    monkeypatch.setattr("granular_lm.generation.generator.STRINGS_AT_ONCE", 4)
+    assert list(map(sample_fields, generator.sample_batch(9, seed=6))) == whole
+
+
+def test_without_a_seed_samples_differ(generator: Generator) -> None:
+    """Two draws without a seed are two strings."""
+    assert len({generator.sample(max_bytes=60).data for _ in range(4)}) > 1
+
+
+def test_strings_are_always_valid_utf8(generator: Generator) -> None:
+    """A network of random weights, near noise, still writes valid UTF-8, cut or not."""
+    samples = [s for limit in (1, 2, 3, 5, 8, 40) for s in generator.sample_batch(60, max_bytes=limit, seed=limit)]
+    for sample in samples:
+        assert sample.data.decode() == sample.text
+    assert {sample.finished for sample in samples} == {True, False}
+
+
+def test_raw_bytes_are_kept_when_validity_is_not_asked_for(random_model: Callable[..., LanguageModel]) -> None:
+    """Invalid bytes stay in data and are U+FFFD in text."""
+    samples = Generator(random_model(ByteCodec())).sample_batch(30, valid_utf8=False, seed=1)
+    broken = [sample for sample in samples if "\ufffd" in sample.text]
+    assert broken
+    assert all(sample.text == sample.data.decode("utf-8", "replace") for sample in broken)
+
+
+@pytest.mark.parametrize("max_bytes", [1, 2, 7, 30])
+def test_no_string_is_longer_than_max_bytes(generator: Generator, max_bytes: int) -> None:
+    """The limit holds whatever the tokens' lengths, and a string cut there is not finished."""
+    for sample in generator.sample_batch(40, max_bytes=max_bytes, seed=8):
+        assert len(sample.data) <= max_bytes
+        assert sample.finished or len(sample.data) == max_bytes or max_bytes - len(sample.data) < 4
+
+
+@pytest.mark.parametrize("prompt", ["", "a", "i love ", "日本", "é", "▁", "\x00", "\udcff", "\udcf0\udc9f", "</s>"])
+def test_no_prompt_fails(generator: Generator, prompt: str) -> None:
+    """Each string begins with the prompt's bytes, and its tokens count as given."""
+    for sample in generator.sample_batch(3, prompt, seed=9):
+        assert sample.data.startswith(to_bytes(prompt))
+        given = len(generator.model.codec.encode(prompt))
+        assert (sample.sampling_log_probs[:given] == 0).all()
+        assert (sample.log_probs[:given] < 0).all()
+
+
+def test_a_prompt_inside_a_character_is_completed(random_model: Callable[..., LanguageModel]) -> None:
+    """After the first two bytes of an emoji the string goes on to a valid character."""
+    for sample in Generator(random_model(ByteCodec())).sample_batch(10, "\udcf0\udc9f", seed=1):
+        assert sample.data.decode().encode() == sample.data
+
+
+def test_greedy_takes_the_most_likely_token_each_step(generator: Generator) -> None:
+    """At temperature 0 every seed gives the same string, and each token is the likeliest allowed."""
+    samples = [generator.sample(temperature=0, seed=seed, max_bytes=30, valid_utf8=False) for seed in range(3)]
+    assert len({sample.data for sample in samples}) == 1
+    model, state, last = generator.model, generator.model.initial_state(1), generator.model.codec.stop_id
+    for token_id in samples[0].ids[:5]:
+        log_probs, state = model.step(np.array([last]), state)
+        assert token_id == int(log_probs[0].argmax())
+        last = token_id
+
+
+def test_frequencies_are_the_models_probabilities(bigram_model) -> None:  # type: ignore[no-untyped-def]
+    """Of 4 000 draws from a known model, each short string turns up as often as it should, within five sigma."""
+    table = np.zeros((257, 257))
+    table[256, [97, 98, 256]] = [0.5, 0.3, 0.2]
+    table[97, [97, 98, 256]] = [0.1, 0.4, 0.5]
+    table[98, [97, 256]] = [0.6, 0.4]
+    expected = {"": 0.2, "a": 0.25, "b": 0.12, "ab": 0.08, "ba": 0.09}
+    counts = Counter(s.text for s in Generator(bigram_model(ByteCodec(), table)).sample_batch(4000, seed=10))
+    for text, p in expected.items():
+        assert abs(counts[text] - 4000 * p) < 5 * math.sqrt(4000 * p * (1 - p)), text
+
+
+def test_a_sample_as_json(generator: Generator) -> None:
+    """to_dict holds what --json prints, all of it JSON."""
+    import json
+
+    sample = generator.sample(seed=1)
+    told = json.loads(json.dumps(sample.to_dict()))
+    assert bytes.fromhex(told["data"]) == sample.data
+    assert told["log_probs"] == sample.log_probs.tolist()
+    assert told["log_prob"] == pytest.approx(sum(told["log_probs"]))
+    assert sample.probability == pytest.approx(math.exp(told["log_prob"]))
+    assert repr(sample).startswith("Sample(")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"max_bytes": 0}, "max_bytes=0"),
+        ({"temperature": -0.5}, "temperature=-0.5"),
+        ({"prompt": "four", "max_bytes": 4}, "no room after the prompt of 4 bytes; give at least 5"),
+    ],
+)
+def test_impossible_options_are_refused(generator: Generator, options: dict[str, object], problem: str) -> None:
+    """One line with the value met and what is accepted."""
+    with pytest.raises(OptionError, match=problem):
+        generator.sample(**options)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="n=-1"):
+        generator.sample_batch(-1)
+    assert generator.sample_batch(0) == []

@@ -1,0 +1,117 @@
+"""Each change to a distribution, as a property."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from granular_lm.errors import OptionError
+from granular_lm.generation.strategies import (
+    Strategy,
+    apply_temperature,
+    draw,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    normalise,
+)
+
+rows = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 12)), elements=st.floats(-20, 3)).map(normalise)
+
+
+def probabilities(log_probs: np.ndarray) -> np.ndarray:
+    return np.asarray(np.exp(log_probs))
+
+
+@given(rows, st.sampled_from([0, 0.1, 0.7, 1.0, 1.5, 10]))
+def test_temperature_keeps_the_order_and_the_sum(log_probs: np.ndarray, temperature: float) -> None:
+    """Ranks never change, and every row sums to one."""
+    changed = apply_temperature(log_probs, temperature)
+    assert np.allclose(probabilities(changed).sum(-1), 1)
+    order = np.argsort(-log_probs, axis=-1, kind="stable")
+    ranked = np.take_along_axis(changed, order, -1)
+    assert (ranked[:, :-1] >= ranked[:, 1:] - 1e-12).all()
+
+
+def test_temperature_is_a_power_of_the_probabilities() -> None:
+    """At T = 1/2, 0.8 and 0.2 become 0.64 and 0.04 over 0.68."""
+    changed = probabilities(apply_temperature(np.log([[0.8, 0.2]]), 0.5))
+    assert changed == pytest.approx(np.array([[0.64, 0.04]]) / 0.68)
+
+
+def test_temperature_zero_is_greedy() -> None:
+    """Only the most likely token stays, the lower id of two equal ones."""
+    assert probabilities(apply_temperature(np.log([[0.2, 0.4, 0.4]]), 0)).tolist() == [[0, 1, 0]]
+
+
+@given(rows, st.integers(1, 15))
+def test_top_k_keeps_exactly_k(log_probs: np.ndarray, k: int) -> None:
+    """Exactly k tokens stay, ties or not, and none that is less likely than one removed."""
+    for tied in (log_probs, np.zeros_like(log_probs) - math.log(log_probs.shape[-1])):
+        kept = np.isfinite(keep_top_k(tied, k))
+        assert (kept.sum(-1) == min(k, tied.shape[-1])).all()
+        for row, is_kept in zip(tied, kept, strict=True):
+            assert is_kept.all() or row[is_kept].min() >= row[~is_kept].max()
+
+
+@given(rows, st.floats(0.01, 1.0))
+def test_top_p_keeps_the_fewest_that_reach_p(log_probs: np.ndarray, p: float) -> None:
+    """The kept mass reaches p, and without the least likely kept token it would not."""
+    kept = np.isfinite(keep_top_p(log_probs, p))
+    for row, is_kept in zip(probabilities(log_probs), kept, strict=True):
+        mass = row[is_kept].sum()
+        assert mass >= p - 1e-9
+        assert mass - row[is_kept].min() < p + 1e-9
+
+
+@given(rows, st.floats(0.01, 1.0))
+def test_min_p_keeps_what_is_near_the_likeliest(log_probs: np.ndarray, p: float) -> None:
+    """A token stays exactly if it is at least p times as likely as the likeliest."""
+    kept = np.isfinite(keep_min_p(log_probs, p))
+    for row, is_kept in zip(log_probs, kept, strict=True):
+        assert is_kept.tolist() == (row >= row.max() + math.log(p)).tolist()
+
+
+def test_the_order_is_temperature_then_top_k_then_top_p_then_min_p() -> None:
+    """Each step sees the outcome of the one before it."""
+    start = normalise(np.log([[0.5, 0.3, 0.15, 0.05]]))
+    expected = keep_min_p(keep_top_p(keep_top_k(apply_temperature(start, 2.0), 3), 0.8), 0.9)
+    changed = Strategy(temperature=2.0, top_k=3, top_p=0.8, min_p=0.9).apply(start)
+    np.testing.assert_allclose(probabilities(changed), probabilities(expected))
+
+
+@given(rows, st.floats(0, 1, exclude_max=True))
+def test_a_draw_never_takes_a_removed_token(log_probs: np.ndarray, uniform: float) -> None:
+    """Whatever the random number, the token drawn has positive probability."""
+    kept = keep_top_k(log_probs, 2)
+    drawn = draw(kept, np.full(len(kept), uniform))
+    assert np.isfinite(kept[np.arange(len(kept)), drawn]).all()
+
+
+def test_draws_follow_the_distribution() -> None:
+    """Over an even grid of random numbers each token is drawn in proportion."""
+    uniforms = (np.arange(10_000) + 0.5) / 10_000
+    drawn = draw(np.repeat(np.log([[0.1, 0.2, 0.7]]), 10_000, axis=0), uniforms)
+    assert np.bincount(drawn).tolist() == [1000, 2000, 7000]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"temperature": -1},
+        {"temperature": math.inf},
+        {"temperature": math.nan},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"top_p": 1.1},
+        {"min_p": -0.1},
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
+    """The message names the option and the value met."""
+    [(name, value)] = options.items()
+    with pytest.raises(OptionError, match=f"{name}={value}"):
+        Strategy(**options)  # type: ignore[arg-type]

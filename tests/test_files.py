@@ -1,0 +1,52 @@
+"""Files and folders that appear whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from granular_lm.errors import OutputExistsError
+from granular_lm.files import new_folder, replaced_file
+
+
+def test_a_folder_appears_when_the_block_ends_well(tmp_path: Path) -> None:
+    """Until then there is no folder, afterwards there is nothing else."""
+    target = tmp_path / "deep" / "out"
+    with new_folder(target) as work:
+        (work / "a").write_text("1")
+        assert not target.exists()
+    assert (target / "a").read_text() == "1"
+    assert [path.name for path in target.parent.iterdir()] == ["out"]
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
+    """An exception in the block leaves neither the folder nor a temporary one."""
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "out") as work:
+        (work / "a").write_text("1")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_may_be_filled_and_a_full_one_not(tmp_path: Path) -> None:
+    """An empty folder is as good as none; anything in it is safe."""
+    (tmp_path / "empty").mkdir()
+    with new_folder(tmp_path / "empty") as work:
+        (work / "a").touch()
+    with pytest.raises(OutputExistsError, match="already holds files"), new_folder(tmp_path / "empty"):
+        pass
+    with pytest.raises(OutputExistsError, match="is a file"), new_folder(tmp_path / "empty" / "a"):
+        pass
+    assert (tmp_path / "empty" / "a").exists()
+
+
+def test_a_failed_replacement_keeps_the_old_file(tmp_path: Path) -> None:
+    """The old content stays until the new one is complete."""
+    target = tmp_path / "file"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replaced_file(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    with replaced_file(target) as temporary:
+        temporary.write_text("new")
+    assert target.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]

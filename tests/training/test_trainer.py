@@ -1,0 +1,225 @@
+"""The training loop: it learns, counts right, and keeps the best."""
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import granular_lm as glm
+from granular_lm.batching import TokenStore
+from granular_lm.codecs import Codec
+from granular_lm.codecs.byte import ByteCodec
+from granular_lm.errors import CorpusError, OptionError, TrainingError
+from granular_lm.training import Budget, MetricsRecorder, Progress, Trainer, TrainingOptions, fit
+from granular_lm.training.precision import choose_precision
+from granular_lm.weights import ModelConfig
+
+SMALL: dict[str, Any] = {"hidden_size": 32, "embedding_dim": 16}
+FP32 = TrainingOptions(precision="fp32", batch_bytes=512)
+
+
+def words(count: int, seed: int = 0) -> list[str]:
+    """Return lines of a tiny language: every line repeats one of four words."""
+    rng = random.Random(seed)
+    return [" ".join([rng.choice(["tick", "tock", "ding", "dong"])] * rng.randrange(1, 6)) for _ in range(count)]
+
+
+def trainer_of(documents: list[str], folder: Path, codec: Codec | None = None, **settings: Any) -> Trainer:
+    codec = codec or ByteCodec()
+    stores = []
+    for part in ("train", "valid"):
+        (folder / part).mkdir(exist_ok=True)
+        stores.append(TokenStore.write(codec, documents, folder / part))
+    config = ModelConfig(vocab_size=codec.vocab_size, **{**SMALL, **settings.pop("network", {})})
+    budget = settings.pop("budget", Budget(max_bytes=20_000))
+    on_progress = settings.pop("on_progress", None)
+    options = TrainingOptions(**{"precision": "fp32", "batch_bytes": 512, **settings})
+    return Trainer(config, *stores, budget=budget, options=options, on_progress=on_progress)
+
+
+def test_it_learns_a_tiny_language() -> None:
+    """A few passes over lines that repeat a word bring held-out lines below one bit a byte."""
+    model = glm.train(words(400), epochs=30, network=SMALL, options=FP32, validation=words(60, seed=1))
+    assert glm.bits_per_byte(model.score(words(60, seed=2))) < 1.0
+    assert model.training["valid_bpb"] == pytest.approx(glm.bits_per_byte(model.score(words(60, seed=1))), abs=1e-3)
+
+
+@pytest.mark.parametrize("window_bytes", [16, 256])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_the_development_loss_is_the_scorers(
+    codec: Codec, bios: list[str], tmp_path: Path, window_bytes: int, num_layers: int
+) -> None:
+    """Buckets, padding, windows with carried state and stops: the loop's bits per byte are the scorer's, to 1e-4."""
+    trainer = trainer_of(
+        [*bios[:80], "", "x" * 700], tmp_path, codec, window_bytes=window_bytes, network={"num_layers": num_layers}
+    )
+    model = glm.LanguageModel(codec, trainer.network.config, trainer.network.to_weights())
+    expected = glm.bits_per_byte(model.score([*bios[:80], "", "x" * 700]))
+    assert trainer.evaluate() == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights(bios: list[str]) -> None:
+    """On one machine with one number of threads, training is reproducible; another seed differs."""
+
+    def weights(seed: int) -> np.ndarray:
+        options = TrainingOptions(precision="fp32", batch_bytes=512, seed=seed)
+        model = glm.train(bios[:60], max_bytes=6000, network=SMALL, options=options)
+        return model.weights["lstm.weight_hh_l0"]
+
+    assert np.array_equal(weights(0), weights(0))
+    assert not np.array_equal(weights(0), weights(1))
+
+
+def test_the_budget_in_bytes_is_kept(bios: list[str], tmp_path: Path) -> None:
+    """The loop ends with the update that reaches the budget, every byte counted once."""
+    seen: list[Progress] = []
+    trainer = trainer_of(bios, tmp_path, budget=Budget(max_bytes=7000), on_progress=lambda _, told: seen.append(told))
+    trainer.run()
+    assert sum(told.num_bytes for told in seen) == trainer.bytes_seen == seen[-1].bytes_seen
+    assert seen[-1].bytes_seen >= 7000 > seen[-2].bytes_seen
+    assert [told.step for told in seen] == list(range(1, len(seen) + 1))
+    assert seen[-1].valid_bpb is not None
+
+
+def test_one_epoch_reads_every_byte_once(bios: list[str], tmp_path: Path) -> None:
+    """epochs=1 reads the corpus, no more and no less."""
+    trainer = trainer_of(bios, tmp_path, budget=Budget(epochs=1))
+    trainer.run()
+    assert trainer.bytes_seen == sum(len(text.encode()) for text in bios)
+
+
+def test_the_best_weights_are_kept_not_the_last(
+    bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the development loss rises again, the weights of its lowest point are the result."""
+    losses = iter([3.0, 2.0, 2.5, 4.0])
+    trainer = trainer_of(bios, tmp_path, evaluations=4)
+    snapshots: list[np.ndarray] = []
+
+    def evaluate() -> float:
+        snapshots.append(trainer.network.to_weights()["head.bias"])
+        return next(losses)
+
+    monkeypatch.setattr(trainer, "evaluate", evaluate)
+    trainer.run()
+    assert trainer.best_valid_bpb == 2.0
+    assert trainer.best_weights is not None
+    assert np.array_equal(trainer.best_weights["head.bias"], snapshots[1])
+
+
+def test_interrupting_keeps_the_best_so_far(bios: list[str]) -> None:
+    """Ctrl-C after some updates returns a model, marked as interrupted."""
+
+    def interrupt(trainer: Trainer, told: Progress) -> None:
+        if told.step == 5:
+            raise KeyboardInterrupt
+
+    model = glm.train(bios, max_time=60, network=SMALL, options=FP32, on_progress=interrupt)
+    assert model.training["was_interrupted"]
+    assert model.training["updates"] == 5
+    assert math.isfinite(model.training["valid_bpb"])
+
+
+def test_a_gradient_that_is_no_number_stops_with_advice(bios: list[str], tmp_path: Path) -> None:
+    """The message names the update and the learning rate."""
+    trainer = trainer_of(bios, tmp_path)
+    with torch.no_grad():
+        trainer.network.head.bias[0] = math.nan
+    with pytest.raises(TrainingError, match=r"nan at update 1; lower the learning rate \(now 0\.008\)"):
+        trainer.run()
+
+
+def test_metrics_are_one_json_object_a_point(bios: list[str], tmp_path: Path) -> None:
+    """What is kept and what is written agree, and say what a learning curve needs."""
+    recorder = MetricsRecorder(tmp_path / "metrics.jsonl")
+    glm.train(bios, max_bytes=20_000, network=SMALL, options=FP32, on_progress=recorder)
+    recorder.close()
+    written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert written == recorder.points
+    assert {"step", "seconds", "bytes_seen", "bytes_per_second", "train_bpb", "learning_rate", "grad_norm"} <= set(
+        written[0]
+    )
+    assert sum("valid_bpb" in point for point in written) == FP32.evaluations
+
+
+def test_the_loss_is_in_nats_per_byte(trained_codecs: dict[str, Codec], bios: list[str], tmp_path: Path) -> None:
+    """The gradient's scale does not depend on how many bytes a token stands for: the loss is over bytes."""
+    seen: list[Progress] = []
+    trainer = trainer_of(bios, tmp_path, trained_codecs["spm"], on_progress=lambda _, told: seen.append(told))
+    backward: list[float] = []
+    original = trainer._accelerator.backward
+
+    def note_and_go_on(loss: torch.Tensor) -> None:
+        backward.append(float(loss.detach()))
+        original(loss)
+
+    trainer._accelerator.backward = note_and_go_on
+    trainer.run()
+    for loss, told in zip(backward, seen, strict=True):
+        assert loss == pytest.approx(told.train_bits * math.log(2) / told.num_bytes, rel=1e-5)
+
+
+def test_bf16_gives_nearly_the_loss_of_fp32(bios: list[str], tmp_path: Path) -> None:
+    """Where the probe allows bfloat16, the development loss of one network differs by rounding alone."""
+    if choose_precision("auto") != "bf16":
+        pytest.skip("this machine has no bfloat16")
+    exact = trainer_of(bios, tmp_path, precision="fp32").evaluate()
+    assert trainer_of(bios, tmp_path, precision="bf16").evaluate() == pytest.approx(exact, rel=0.01)
+
+
+def test_validation_may_be_held_out_or_given(bios: list[str]) -> None:
+    """A share is held out of the documents; given documents leave them all for training."""
+    held_out = glm.train(bios, max_bytes=2000, network=SMALL, options=FP32, validation=0.2)
+    given = glm.train(bios, max_bytes=2000, network=SMALL, options=FP32, validation=bios[:10])
+    assert held_out.training["documents"] == pytest.approx(0.8 * len(bios), abs=2)
+    assert given.training["documents"] == len(bios)
+
+
+def test_documents_may_come_from_an_iterator(bios: list[str]) -> None:
+    """A generator of documents is read once."""
+
+    def stream() -> Iterator[str]:
+        yield from bios
+
+    assert glm.train(stream(), "char", max_bytes=2000, network=SMALL, options=FP32).codec.name == "char"
+
+
+@pytest.mark.parametrize("documents", [[], ["only one"], [""] * 10])
+def test_too_little_text_is_refused(documents: list[str]) -> None:
+    """An empty corpus, one document and empty documents cannot be split or learnt from."""
+    with pytest.raises(CorpusError):
+        glm.train(documents, epochs=1, network=SMALL, options=FP32)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"learning_rate": 0},
+        {"batch_bytes": -1},
+        {"warmup": 1.0},
+        {"seed": -1},
+        {"evaluations": 0},
+        {"grad_clip": math.nan},
+    ],
+)
+def test_options_out_of_range_are_refused(changes: dict[str, float]) -> None:
+    """Each option is checked before anything is read."""
+    with pytest.raises(OptionError, match=next(iter(changes))):
+        TrainingOptions(**changes)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="precision='fp8'"):
+        choose_precision("fp8")
+
+
+def test_fit_takes_a_split_and_a_trained_codec(trained_codecs: dict[str, Codec], bios: list[str]) -> None:
+    """The comparison's way in: nothing is split or trained anew."""
+    codec = trained_codecs["char"]
+    config = ModelConfig(vocab_size=codec.vocab_size, **SMALL)
+    model = fit(codec, config, bios[:50], bios[50:60], budget=Budget(max_bytes=1000), options=FP32)
+    assert model.codec is codec
+    assert model.training["documents"] == 50
