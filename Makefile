@@ -39,19 +39,23 @@ format:
 	$(BIN)/ruff format .
 
 # The bundled models, from the embedded corpus alone; about half an hour on two cores.
-MODELS := src/granular_lm/pretrained
+MODELS := build/models
 BIOS := build/bios
 RECIPE := --valid $(BIOS)/valid.jsonl --test $(BIOS)/test.jsonl --max-bytes 30M --learning-rate 6e-3 --preset tiny
 models: $(VENV)/installed
-	rm -rf $(BIOS) $(BIOS).txt $(MODELS)/bios-*
+	rm -rf $(BIOS) $(BIOS).txt $(MODELS)
 	$(BIN)/granular-lm data bios --output $(BIOS).txt
 	$(BIN)/granular-lm data split $(BIOS).txt --output $(BIOS)
 	$(BIN)/granular-lm train $(BIOS)/train.jsonl $(RECIPE) --codec byte --hidden-size 288 --output $(MODELS)/bios-byte
 	$(BIN)/granular-lm train $(BIOS)/train.jsonl $(RECIPE) --codec char --hidden-size 160 --output $(MODELS)/bios-char
 	$(BIN)/granular-lm train $(BIOS)/train.jsonl $(RECIPE) --codec spm --hidden-size 208 --output $(MODELS)/bios-spm
+	rm -f $(MODELS)/*/metrics.jsonl
+	rm -rf src/granular_lm/pretrained
+	mv $(MODELS) src/granular_lm/pretrained
 
 benchmarks: $(VENV)/installed-dev
 	$(BIN)/python benchmarks/codec_speed.py
+	$(BIN)/python benchmarks/startup.py
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

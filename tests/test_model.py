@@ -145,3 +145,31 @@ def test_bundled_models_are_small_and_better_than_a_compressor(name: str) -> Non
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 2_000_000
     assert model.training["test_bpb"] < 1.6
     assert f"{model.training['test_bpb']:.4f}" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["bios-byte", "bios-char", "bios-spm"])
+def test_bundled_cards_are_what_would_be_written_today(name: str, tmp_path: Path) -> None:
+    """The card and the configuration in the package are those that saving the model gives."""
+    model = LanguageModel.from_pretrained(name)
+    model.save_pretrained(tmp_path / name)
+    bundled = Path(__file__).parents[1] / "src" / "granular_lm" / "pretrained" / name
+    for file in ("README.md", "config.json", "codec/codec.json"):
+        assert (bundled / file).read_text() == (tmp_path / name / file).read_text()
+
+
+@pytest.mark.parametrize("training", ['"abc"', "[1]", "5", "null"])
+def test_a_damaged_training_record_is_an_error(folder: Path, training: str) -> None:
+    """Whatever stands in its place."""
+    described = json.loads((folder / "config.json").read_text())
+    described["training"] = json.loads(training)
+    (folder / "config.json").write_text(json.dumps(described))
+    with pytest.raises(ModelError, match=r"config\.json is damaged"):
+        LanguageModel.from_pretrained(folder)
+
+
+def test_json_too_deep_to_read_is_an_error(folder: Path) -> None:
+    """Ten thousand brackets are no traceback, in either file."""
+    for name in ("codec/codec.json", "config.json"):
+        (folder / name).write_text("[" * 100_000)
+        with pytest.raises((ModelError, ValueError), match="not readable JSON"):
+            LanguageModel.from_pretrained(folder)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -128,6 +129,16 @@ def test_every_document_is_scored_whatever_the_batch(codec: Codec, random_model,
     totals = Totals.of(score_documents(random_model(codec), documents))
     assert totals.documents == 23
     assert totals.num_bytes == sum(map(len, documents))
+
+
+def test_a_long_document_among_short_ones_takes_little_memory(random_model, trained_codecs) -> None:  # type: ignore[no-untyped-def]
+    """Memory is bounded by tokens, not by the longest document times the batch: 40 kB beside 255 of one byte."""
+    model = random_model(trained_codecs["byte"], hidden_size=4, num_layers=1)
+    tracemalloc.start()
+    model.score(["x" * 40_000, *["y"] * 255])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000_000
 
 
 def test_bits_per_byte_is_a_ratio_of_sums() -> None:

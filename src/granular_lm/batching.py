@@ -60,6 +60,7 @@ class TokenStore:
             CodecError: The codec does not give a document back as it was.
             CorpusError: There is no document, or not one byte in them.
         """
+        folder.mkdir(parents=True, exist_ok=True)
         token_counts: list[NDArray[np.int64]] = []
         byte_counts: list[NDArray[np.int64]] = []
         stream = iter(documents)
@@ -235,7 +236,7 @@ def _cut(store: TokenStore, window_bytes: int, windows_per_segment: int | None) 
 
 def _window_width(longest: int, count: int) -> int:
     """Return the width at which ``count`` windows hold ``longest`` tokens and none of them is empty."""
-    exact = -(-longest // count)
+    exact = max(1, -(-longest // count))
     rounded = _rounded_up(exact)
     return rounded if rounded * (count - 1) < longest else exact
 

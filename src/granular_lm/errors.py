@@ -58,7 +58,3 @@ class OutputExistsError(GranularLMError, FileExistsError):
 
 class TrainingError(GranularLMError, RuntimeError):
     """Training cannot go on."""
-
-
-class GranularLMWarning(UserWarning):
-    """Root of every warning given by granular-lm."""

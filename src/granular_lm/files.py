@@ -23,9 +23,11 @@ def new_folder(target: Path) -> Iterator[Path]:
         work = Path(made) / target.name
         work.mkdir()
         yield work
-        if target.is_dir():
-            target.rmdir()
-        work.rename(target)
+        if target.is_dir():  # empty, and perhaps somebody's current folder: it has to stay the one it is
+            for child in work.iterdir():
+                child.rename(target / child.name)
+        else:
+            work.rename(target)
 
 
 def refuse_existing(target: Path) -> None:

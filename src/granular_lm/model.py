@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from granular_lm.codecs import Codec, load_codec, save_codec
-from granular_lm.errors import ModelError, ModelNotFoundError, OptionError
+from granular_lm.errors import ModelError, ModelNotFoundError
 from granular_lm.files import new_folder
 from granular_lm.runtime import NumpyEngine, State
 from granular_lm.scoring import Score, score_documents
@@ -159,14 +159,15 @@ class LanguageModel:
         try:
             config = ModelConfig.from_dict(described["network"])
             fingerprint = described["codec"]["fingerprint"]
-        except (KeyError, TypeError, OptionError) as error:
+            training = dict(described["training"])
+        except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{folder / CONFIG_FILE} is damaged ({error}); copy or train the model again.") from error
         if not (folder / "codec" / "codec.json").is_file():
             raise ModelError(f"{folder / 'codec' / 'codec.json'} is missing; copy the whole model folder.")
         codec = load_codec(folder / "codec")
         if codec.fingerprint() != fingerprint:
             raise ModelError(f"{folder / 'codec'} belongs to another model than {CONFIG_FILE}; copy the whole folder.")
-        return cls(codec, config, load_weights(folder / WEIGHTS_FILE, config), training=described.get("training"))
+        return cls(codec, config, load_weights(folder / WEIGHTS_FILE, config), training=training)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
         """Upload the model folder to the Hugging Face Hub and return its address; needs a login there."""
@@ -176,9 +177,9 @@ class LanguageModel:
 
         api = HfApi()
         with tempfile.TemporaryDirectory() as temporary:
-            self.save_pretrained(Path(temporary) / "model")
+            self.write_into(Path(temporary), title=repo_id)
             api.create_repo(repo_id, private=private, exist_ok=True)
-            api.upload_folder(repo_id=repo_id, folder_path=Path(temporary) / "model")
+            api.upload_folder(repo_id=repo_id, folder_path=Path(temporary))
         return f"https://huggingface.co/{repo_id}"
 
 
@@ -188,7 +189,7 @@ def bundled_models() -> list[str]:
 
 
 def _find_folder(name: str) -> Path:
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return Path(name)
     if name in bundled_models():
         return BUNDLED / name
@@ -220,7 +221,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         described = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing; give a folder that `granular-lm train` wrote.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not readable JSON ({error}); copy or train the model again.") from error
     if not isinstance(described, dict) or described.get("format") != FORMAT:
         raise ModelError(f"{path} does not describe a granular-lm model; give a folder that `granular-lm train` wrote.")

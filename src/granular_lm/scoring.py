@@ -21,6 +21,7 @@ from granular_lm.runtime import State, select_rows
 from granular_lm.text import to_bytes, to_text
 
 DOCUMENTS_AT_ONCE = 256
+TOKENS_AT_ONCE = 500_000  # padded: a long document is read with few others
 SORTED_AT_ONCE = 8192  # documents of like length are read together; more would only cost memory
 
 
@@ -154,8 +155,11 @@ def _score_pool(model: StepModel, documents: Sequence[str]) -> list[Score]:
     ids = [encoded[index] for index in range(len(documents))]
     longest_first = np.argsort([-len(row) for row in ids], kind="stable")
     nats: list[NDArray[np.float64]] = [np.empty(0)] * len(documents)
-    for start in range(0, len(documents), DOCUMENTS_AT_ONCE):
-        chosen = longest_first[start : start + DOCUMENTS_AT_ONCE]
+    start = 0
+    while start < len(documents):
+        longest = len(ids[longest_first[start]]) + 1
+        chosen = longest_first[start : start + max(1, min(DOCUMENTS_AT_ONCE, TOKENS_AT_ONCE // longest))]
+        start += len(chosen)
         for index, row in zip(chosen, _token_nats(model, [ids[i] for i in chosen]), strict=True):
             nats[index] = row
     return [_score(model.codec, *each) for each in zip(documents, ids, nats, strict=True)]
@@ -180,7 +184,7 @@ def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDAr
         log_probs, state = model.step(inputs[:count], state)
         inputs = targets[position, :count]
         nats[position, :count] = -log_probs[np.arange(count), inputs]
-    return [nats[:length, column] for column, length in enumerate(lengths)]
+    return [nats[:length, column].copy() for column, length in enumerate(lengths)]
 
 
 def _score(codec: Codec, text: str, ids: NDArray[np.int32], nats: NDArray[np.float64]) -> Score:

@@ -6,6 +6,9 @@ convention (PEP 383), and leave it as the same bytes.
 """
 
 import re
+from collections.abc import Iterable
+
+from granular_lm.errors import OptionError
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -31,6 +34,17 @@ def to_bytes(text: str) -> bytes:
 def to_text(data: bytes) -> str:
     """Return the text of raw bytes, invalid UTF-8 kept as surrogate escapes; undone by `to_bytes`."""
     return data.decode("utf-8", "surrogateescape")
+
+
+def documents_of(documents: Iterable[str]) -> Iterable[str]:
+    """Return documents as they are, having refused one string where several are meant.
+
+    Raises:
+        OptionError: A string is given: its characters would be taken for documents.
+    """
+    if isinstance(documents, str | bytes):
+        raise OptionError(f"documents={documents[:20]!r}... is one string; give a list, such as [text].")
+    return documents
 
 
 def _split_surrogates(text: str) -> list[str]:

@@ -19,6 +19,7 @@ from granular_lm.errors import ModelError, OptionError
 
 Weights = Mapping[str, NDArray[np.float32]]
 WEIGHTS_FILE = "model.safetensors"
+MOST = 1_000_000  # of ids, units or layers: a larger number is a slip of the finger
 
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {"embedding_dim": 48, "hidden_size": 192, "num_layers": 1, "dropout": 0.0},
@@ -56,9 +57,9 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name in ("vocab_size", "embedding_dim", "hidden_size", "num_layers"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise OptionError(f"{name}={value!r} is not accepted; give a whole number of at least 1.")
-        if not 0 <= self.dropout < 1:
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+                raise OptionError(f"{name}={value!r} is not accepted; give a whole number from 1 to {MOST}.")
+        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise OptionError(
                 f"dropout={self.dropout!r} is not accepted; give a number from 0 up to, not including, 1."
             )
@@ -77,7 +78,7 @@ class ModelConfig:
         """
         if name not in PRESETS:
             raise OptionError(f"no preset is named {name!r}; accepted: {', '.join(PRESETS)}.")
-        return cls(vocab_size=vocab_size, **{**PRESETS[name], **changes})
+        return cls.from_dict({"vocab_size": vocab_size, **PRESETS[name], **changes})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -148,7 +149,7 @@ def load_weights(path: Path, config: ModelConfig) -> dict[str, NDArray[np.float3
         loaded = load_file(path)
     except FileNotFoundError as error:
         raise ModelError(f"{path} is missing; copy the whole model folder, or train the model again.") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise ModelError(
             f"{path} is not a readable safetensors file ({error}); copy or train the model again."
         ) from error

@@ -65,6 +65,35 @@ def test_train_writes_a_model_and_its_metrics(model: Path) -> None:
     assert [path.name for path in model.parent.iterdir()] == ["bios-model"]
 
 
+def test_train_into_the_current_folder_and_into_new_ones(
+    run: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty current folder is a folder like any other, and missing parents are made."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("train", corpus, "-o", ".", "--max-bytes", "2k", *TINY)[0] == 0
+    assert run("sample", ".", "-n", "1")[0] == 0
+    assert run("train", corpus, "-o", "new/deeper/model", "--max-bytes", "2k", *TINY)[0] == 0
+    assert run("codec", "inspect", "new/deeper/model")[0] == 0
+
+
+def test_interrupted_training_writes_the_model(
+    run: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even before the first update; the note goes to stderr, and the exit code is 0."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("granular_lm.training.trainer.Trainer._train", interrupt)
+    code, out, err = run("train", corpus, "-o", tmp_path / "m", "--max-time", "1m", *TINY)
+    assert code == 0
+    assert "interrupted" in err
+    assert "granular-lm sample" in out
+    assert LanguageModel.from_pretrained(tmp_path / "m").training["ended"] == "interrupted"
+
+
 def test_train_with_files_for_validation_and_test(run: Run, corpus: Path, tmp_path: Path) -> None:
     """The test file is scored once at the end; its bits are in the JSON and in the card."""
     code, out, err = run(
@@ -196,6 +225,15 @@ def abc(folder: Path) -> Path:
         (lambda t, m: ["data", "split", abc(t), "-o", t / "o", "--valid", "2"], 2, "2"),
         (lambda t, m: ["data", "bios", "-n", "1", "-o", write(t / "d.txt", "a\n")], 1, "exists already"),
         (lambda t, m: ["data", "stats", t], 1, "folder"),
+        (lambda t, m: ["sample", ""], 1, "bundled"),
+        (lambda t, m: ["train", abc(t), "-o", t / "o", "--epochs", "inf"], 2, "epochs=inf"),
+        (lambda t, m: ["train", abc(t), "-o", t / "o", "--seed", 2**64], 2, "seed="),
+        (lambda t, m: ["train", abc(t), "-o", t / "o", "--test", write(t / "n.txt", "\n")], 1, "no text to score"),
+        (lambda t, m: ["train", abc(t), "-o", t / "o", "--test", t / "gone.txt"], 1, "gone.txt"),
+        (lambda t, m: ["train", abc(t), "-o", t / "o", "--hidden-size", 10**14], 2, "hidden_size="),
+        (lambda t, m: ["codec", "train", "spm:vocab_size=2147483648", abc(t), "-o", t / "o"], 2, "vocab_size="),
+        (lambda t, m: ["compare", abc(t), "-o", t / "o", "--codecs", ""], 2, "names no codec"),
+        (lambda t, m: ["codec", "inspect", "char"], 1, "granular-lm codec train char"),
         (lambda t, m: ["data", "stats", write(t / "d.xyz", "a\n")], 1, "xyz"),
     ],
 )  # fmt: skip

@@ -125,6 +125,33 @@ def test_only_what_is_missing_is_run(comparison: glm.Comparison, folder: Path, b
         assert job.row["bpb"] == pytest.approx(expected.row["bpb"], abs=1e-6)
 
 
+@pytest.mark.parametrize("content", ["[]", "{}", "null", "5", ""])
+def test_whatever_a_damaged_folder_holds_is_made_anew(
+    comparison: glm.Comparison, folder: Path, bios: list[str], tmp_path: Path, content: str
+) -> None:
+    """Unreadable results, document bits, plans and codecs cost time, not the comparison."""
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy)
+    for name in ("result.json", "documents.npz"):
+        next((copy / "jobs").glob(f"byte-seed0-*/{name}")).write_text(content)
+    (copy / "plan.json").write_text(content)
+    next((copy / "codecs").glob("char-*/codec.json")).write_text(content)
+    again = glm.compare([*bios, bios[0]], ",".join(CODECS), seeds=2, output=copy, **TINY)
+    assert again.jobs[0].row["bpb"] == pytest.approx(comparison.jobs[0].row["bpb"], abs=1e-6)
+
+
+def test_an_interrupted_first_call_does_not_lock_the_folder(bios: list[str], tmp_path: Path) -> None:
+    """After Ctrl-C while codecs are trained, the same command works."""
+
+    def interrupt(stage: str) -> None:
+        if "training codec" in stage:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        glm.compare(bios, ["byte"], output=tmp_path / "out", on_stage=interrupt, **TINY)
+    assert glm.compare(bios, ["byte"], output=tmp_path / "out", **TINY).codecs == ["byte"]
+
+
 def test_other_data_or_settings_are_other_jobs(comparison: glm.Comparison, folder: Path, bios: list[str]) -> None:
     """Changing the seed count adds jobs; changing the corpus or the network shares none."""
     names = {job.row["job"] for job in comparison.jobs}
@@ -155,7 +182,7 @@ def test_a_time_budget_is_turned_into_bytes_once(
         return speeds[codec.name]
 
     monkeypatch.setattr("granular_lm.comparison.budget.bytes_per_second", bytes_per_second)
-    settings = {**TINY, "max_bytes": None, "max_time": 0.7}
+    settings = {**TINY, "max_bytes": None, "max_time": 0.75}
     for _ in range(2):
         comparison = glm.compare(bios[:200], ["byte", "char"], output=tmp_path / "out", **settings)
         assert comparison.plan["max_bytes"] == 20_000
@@ -166,7 +193,7 @@ def test_codecs_are_timed_by_training_them(bios: list[str], tmp_path: Path, monk
     """The probe trains for its time and finds a positive speed."""
     monkeypatch.setattr("granular_lm.comparison.budget.PROBE_SECONDS", 0.3)
     monkeypatch.setattr("granular_lm.comparison.budget.ROUND_TO", 10)
-    comparison = glm.compare(bios[:200], ["byte"], **{**TINY, "max_bytes": None, "max_time": 0.2})
+    comparison = glm.compare(["", *bios[:200]], ["byte"], **{**TINY, "max_bytes": None, "max_time": 0.2})
     assert comparison.plan["max_bytes"] > 100
 
 
@@ -198,16 +225,22 @@ def test_too_few_documents_are_refused(documents: list[str]) -> None:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-def test_the_report_works_in_a_browser(comparison: glm.Comparison, folder: Path, tmp_path: Path) -> None:
+def test_the_report_works_in_a_browser(comparison: glm.Comparison, tmp_path: Path) -> None:
     """Opened from disk without a network, the report draws three pictures and logs no error."""
     if CHROMIUM is None:
         assert not os.environ.get("CI"), "CI installs Chromium"
         pytest.skip("no Chromium here")
-    report = folder / "report.html"
+    report = tmp_path / "report.html"
+    comparison.report(report)
     assert report.stat().st_size < 8_000_000
-    assert not re.search(r'(?:src|href)="https?:', report.read_text(encoding="utf-8"))
+    page = re.sub(r"<script.*?</script>", "", report.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert not re.search(r'(?:src|href)="https?:|url\(|@import', page)
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"]
-    command += ["--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path}"]
+    command += [
+        "--disable-background-networking",
+        "--disable-component-update",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
     command += ["--enable-logging=stderr", "--v=0", "--virtual-time-budget=8000", "--dump-dom", report.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.count('class="main-svg"') >= 3

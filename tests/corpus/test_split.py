@@ -252,7 +252,7 @@ def test_an_empty_folder_is_written_to_and_a_full_one_refused(tmp_path: Path) ->
     out.mkdir()
     write_split(split, str(out), seed=0)
     before = (out / LOCK_FILE).read_bytes()
-    for target, said in ((out, "has files in it"), (out / LOCK_FILE, "is a file")):
+    for target, said in ((out, "already holds files"), (out / LOCK_FILE, "is a file")):
         with pytest.raises(OutputExistsError, match=said):
             write_split(Split(["z"], [], []), target, seed=1)
     assert (out / LOCK_FILE).read_bytes() == before

@@ -9,6 +9,7 @@ import pytest
 
 from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
+from granular_lm.codecs.char import CharCodec
 from granular_lm.errors import OptionError
 from granular_lm.generation import Generator, Sample
 from granular_lm.model import LanguageModel
@@ -94,12 +95,28 @@ def test_raw_bytes_are_kept_when_validity_is_not_asked_for(random_model: Callabl
     assert all(sample.text == sample.data.decode("utf-8", "replace") for sample in broken)
 
 
+@pytest.mark.parametrize("max_bytes", [3, 4, 6, 10])
+def test_a_limit_cuts_and_changes_nothing_else(bigram_model, max_bytes: int) -> None:  # type: ignore[no-untyped-def]
+    """The share of finished strings is the share of strings that fit, wherever the limit falls in a character."""
+    codec = CharCodec("日本")
+    table = np.zeros((codec.vocab_size, codec.vocab_size))
+    table[:, [codec.stop_id, 257, 258]] = [0.1, 0.45, 0.45]
+    samples = Generator(bigram_model(codec, table)).sample_batch(3000, max_bytes=max_bytes, seed=max_bytes)
+    expected = 1 - 0.9 ** (max_bytes // 3 + 1)
+    share = sum(sample.finished for sample in samples) / 3000
+    assert abs(share - expected) < 5 * math.sqrt(expected * (1 - expected) / 3000)
+    free = Generator(bigram_model(codec, table)).sample_batch(3000, max_bytes=2000, seed=max_bytes)
+    for cut, whole in zip(samples, free, strict=True):
+        assert whole.data.startswith(cut.data)
+        assert cut.finished == (len(whole.data) <= max_bytes)
+
+
 @pytest.mark.parametrize("max_bytes", [1, 2, 7, 30])
 def test_no_string_is_longer_than_max_bytes(generator: Generator, max_bytes: int) -> None:
     """The limit holds whatever the tokens' lengths, and a string cut there is not finished."""
     for sample in generator.sample_batch(40, max_bytes=max_bytes, seed=8):
         assert len(sample.data) <= max_bytes
-        assert sample.finished or len(sample.data) == max_bytes or max_bytes - len(sample.data) < 4
+        assert len(sample.log_probs) == len(sample.ids) + sample.finished
 
 
 @pytest.mark.parametrize("prompt", ["", "a", "i love ", "日本", "é", "▁", "\x00", "\udcff", "\udcf0\udc9f", "</s>"])
@@ -116,6 +133,14 @@ def test_a_prompt_inside_a_character_is_completed(random_model: Callable[..., La
     """After the first two bytes of an emoji the string goes on to a valid character."""
     for sample in Generator(random_model(ByteCodec())).sample_batch(10, "\udcf0\udc9f", seed=1):
         assert sample.data.decode().encode() == sample.data
+
+
+def test_a_raw_prompt_inside_a_character_may_stop_at_once(bigram_model) -> None:  # type: ignore[no-untyped-def]
+    """Where validity is not asked for, the stop is possible after any byte."""
+    table = np.zeros((257, 257))
+    table[:, 256] = 1.0
+    sample = Generator(bigram_model(ByteCodec(), table)).sample("\udcf0", valid_utf8=False)
+    assert (sample.data, sample.finished) == (b"\xf0", True)
 
 
 def test_greedy_takes_the_most_likely_token_each_step(generator: Generator) -> None:
@@ -158,8 +183,11 @@ def test_a_sample_as_json(generator: Generator) -> None:
     ("options", "problem"),
     [
         ({"max_bytes": 0}, "max_bytes=0"),
+        ({"max_bytes": 10**30}, "max_bytes=1000000"),
         ({"temperature": -0.5}, "temperature=-0.5"),
+        ({"seed": -1}, "seed=-1"),
         ({"prompt": "four", "max_bytes": 4}, "no room after the prompt of 4 bytes; give at least 5"),
+        ({"prompt": "\udcf0\udc9f", "max_bytes": 3}, "no room after the prompt of 2 bytes; give at least 4"),
     ],
 )
 def test_impossible_options_are_refused(generator: Generator, options: dict[str, object], problem: str) -> None:

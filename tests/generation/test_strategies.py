@@ -47,6 +47,11 @@ def test_temperature_zero_is_greedy() -> None:
     assert probabilities(apply_temperature(np.log([[0.2, 0.4, 0.4]]), 0)).tolist() == [[0, 1, 0]]
 
 
+def test_the_smallest_temperatures_are_greedy() -> None:
+    """Next to 0 nothing overflows into NaN."""
+    assert probabilities(apply_temperature(np.log([[0.2, 0.5, 0.3]]), 1e-320)).tolist() == [[0, 1, 0]]
+
+
 @given(rows, st.integers(1, 15))
 def test_top_k_keeps_exactly_k(log_probs: np.ndarray, k: int) -> None:
     """Exactly k tokens stay, ties or not, and none that is less likely than one removed."""
@@ -104,14 +109,16 @@ def test_draws_follow_the_distribution() -> None:
         {"temperature": -1},
         {"temperature": math.inf},
         {"temperature": math.nan},
+        {"temperature": "1"},
         {"top_k": 0},
+        {"top_k": 2.5},
         {"top_p": 0.0},
         {"top_p": 1.1},
         {"min_p": -0.1},
     ],
 )
-def test_options_out_of_range_are_refused(options: dict[str, float]) -> None:
+def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
     """The message names the option and the value met."""
     [(name, value)] = options.items()
-    with pytest.raises(OptionError, match=f"{name}={value}"):
+    with pytest.raises(OptionError, match=f"{name}={value!r}"):
         Strategy(**options)  # type: ignore[arg-type]

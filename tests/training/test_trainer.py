@@ -121,9 +121,39 @@ def test_interrupting_keeps_the_best_so_far(bios: list[str]) -> None:
             raise KeyboardInterrupt
 
     model = glm.train(bios, max_time=60, network=SMALL, options=FP32, on_progress=interrupt)
-    assert model.training["was_interrupted"]
+    assert model.training["ended"] == "interrupted"
     assert model.training["updates"] == 5
     assert math.isfinite(model.training["valid_bpb"])
+
+
+def test_divergence_keeps_the_best_so_far(bios: list[str]) -> None:
+    """Weights that became NaN after an evaluation do not cost the ones before it."""
+
+    def poison(trainer: Trainer, told: Progress) -> None:
+        if told.progress > 0.5:
+            with torch.no_grad():
+                trainer.network.head.bias[0] = math.nan
+
+    model = glm.train(bios, max_bytes=20_000, network=SMALL, options=FP32, on_progress=poison)
+    assert model.training["ended"].startswith("diverged: the gradient became nan")
+    assert math.isfinite(glm.bits_per_byte(model.score(bios[:5])))
+
+
+def test_evaluations_read_a_share_of_what_training_reads(bios: list[str], tmp_path: Path) -> None:
+    """With a long development part, ten evaluations read no more than a tenth of the budget and the least sample."""
+    trainer = trainer_of(bios * 3, tmp_path, budget=Budget(max_bytes=4000))
+    trainer.run()
+    assert trainer.evaluated_bytes == 16_384
+
+
+def test_without_development_documents_the_last_weights_are_kept(bios: list[str], tmp_path: Path) -> None:
+    """The probe of a comparison needs no evaluation."""
+    store = TokenStore.write(ByteCodec(), bios, tmp_path)
+    config = ModelConfig(vocab_size=257, **SMALL)
+    trainer = Trainer(config, store, None, budget=Budget(max_bytes=2000), options=FP32)
+    trainer.run()
+    assert trainer.best_weights is not None
+    assert np.array_equal(trainer.best_weights["head.bias"], trainer.network.to_weights()["head.bias"])
 
 
 def test_a_gradient_that_is_no_number_stops_with_advice(bios: list[str], tmp_path: Path) -> None:
@@ -137,9 +167,9 @@ def test_a_gradient_that_is_no_number_stops_with_advice(bios: list[str], tmp_pat
 
 def test_metrics_are_one_json_object_a_point(bios: list[str], tmp_path: Path) -> None:
     """What is kept and what is written agree, and say what a learning curve needs."""
-    recorder = MetricsRecorder(tmp_path / "metrics.jsonl")
+    recorder = MetricsRecorder()
     glm.train(bios, max_bytes=20_000, network=SMALL, options=FP32, on_progress=recorder)
-    recorder.close()
+    recorder.write(tmp_path / "metrics.jsonl")
     written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert written == recorder.points
     assert {"step", "seconds", "bytes_seen", "bytes_per_second", "train_bpb", "learning_rate", "grad_norm"} <= set(
@@ -223,3 +253,27 @@ def test_fit_takes_a_split_and_a_trained_codec(trained_codecs: dict[str, Codec],
     model = fit(codec, config, bios[:50], bios[50:60], budget=Budget(max_bytes=1000), options=FP32)
     assert model.codec is codec
     assert model.training["documents"] == 50
+
+
+@pytest.mark.parametrize("documents", ["one string", b"bytes"])
+def test_one_string_is_not_a_list_of_documents(documents: Any) -> None:
+    """Its characters would be taken for documents."""
+    with pytest.raises(OptionError, match="is one string"):
+        glm.train(documents, epochs=1)
+    with pytest.raises(OptionError, match="is one string"):
+        glm.compare(documents, ["byte"])
+    with pytest.raises(OptionError, match="is one string"):
+        glm.train_codec("char", documents)
+
+
+@pytest.mark.parametrize("validation", [0, 1, 2.0, -0.1])
+def test_an_impossible_share_is_refused(bios: list[str], validation: float) -> None:
+    """The option is named as the caller wrote it."""
+    with pytest.raises(OptionError, match="validation="):
+        glm.train(bios, epochs=1, validation=validation)
+
+
+def test_a_network_too_large_for_memory_is_an_option_error(bios: list[str]) -> None:
+    """Not a traceback from the allocator."""
+    with pytest.raises(OptionError, match="does not fit into memory"):
+        glm.train(bios, epochs=1, network={"hidden_size": 1_000_000, "embedding_dim": 1_000_000})

@@ -18,7 +18,9 @@ LONGEST_SHOWN = 10
 
 app = typer.Typer(help="List, train, inspect and check codecs.", no_args_is_help=True)
 
-CodecArgument = Annotated[str, typer.Argument(metavar="CODEC", help="A codec folder, a model folder, or a name.")]
+CodecArgument = Annotated[
+    str, typer.Argument(metavar="CODEC", help="A codec folder, a model folder, a bundled model, or a name.")
+]
 
 
 @app.command("list")
@@ -68,7 +70,7 @@ def inspect(
     """Show a codec's vocabulary, and how it encodes a text."""
     from granular_lm.codecs import load_codec
 
-    loaded = load_codec(codec)
+    loaded = load_codec(_folder_of(codec))
     about = _described(loaded)
     if text is not None:
         ids = loaded.encode(text)
@@ -125,7 +127,15 @@ def _loaded_or_trained(codec: str, documents: list[str]) -> "Codec":
     from granular_lm.codecs import load_codec
     from granular_lm.codecs.spec import CodecSpec
 
-    return load_codec(codec) if Path(codec).is_dir() else CodecSpec.parse(codec).train(documents)
+    place = _folder_of(codec)
+    return load_codec(place) if Path(place).is_dir() else CodecSpec.parse(codec).train(documents)
+
+
+def _folder_of(codec: str) -> str:
+    """Return the folder of a bundled model for its name, and anything else as it is."""
+    from granular_lm.model import BUNDLED, bundled_models
+
+    return str(BUNDLED / codec) if codec in bundled_models() and not Path(codec).is_dir() else codec
 
 
 def _described(codec: "Codec") -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import print_json, print_table
+from granular_lm.cli.output import output_width, print_json, print_table
 
 
 def compare(
@@ -27,6 +27,7 @@ def compare(
     hidden_size: options.HiddenSize = None,
     num_layers: options.NumLayers = None,
     dropout: options.Dropout = None,
+    tie_embeddings: options.TieEmbeddings = None,
     learning_rate: options.LearningRate = None,
     batch_bytes: options.BatchBytes = None,
     window_bytes: options.WindowBytes = None,
@@ -61,7 +62,7 @@ def compare(
     with training_display() as display:
         comparison = compare_codecs(
             documents,
-            [codecs],
+            codecs,
             match=match,
             seeds=seeds,
             max_time=max_time,
@@ -69,7 +70,11 @@ def compare(
             max_bytes=max_bytes,
             preset=preset,
             network=options.given(
-                embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
+                embedding_dim=embedding_dim,
+                hidden_size=hidden_size,
+                num_layers=num_layers,
+                dropout=dropout,
+                tie_embeddings=tie_embeddings,
             ),
             options=TrainingOptions(**settings),  # type: ignore[arg-type]
             output=output,
@@ -79,7 +84,7 @@ def compare(
     if json:
         print_json(comparison.to_dict())
         return
-    print_table(results_table(comparison))
+    print_table(results_table(comparison, output_width()))
     if comparison.pairs:
         print_table(pairs_table(comparison))
     typer.echo(f"\n{comparison.answer()}\nreport: {output / 'report.html'}")

@@ -107,8 +107,9 @@ def _facts(counted: "CorpusStatistics") -> dict[str, str]:
         ),
         "distinct bytes": f"{counted.distinct_bytes}",
         "distinct characters": f"{counted.distinct_characters:,}",
-        "most frequent": "  ".join(
-            f"{character!r} {count:,}" for character, count in counted.most_frequent_characters[:10]
+        "most frequent bytes": "  ".join(f"{byte:02x} {count:,}" for byte, count in counted.most_frequent_bytes),
+        "most frequent characters": "  ".join(
+            f"{character!r} {count:,}" for character, count in counted.most_frequent_characters
         ),
         "non-ASCII": _shares(counted.non_ascii_document_share, counted.non_ascii_character_share),
         "emoji": _shares(counted.emoji_document_share, counted.emoji_character_share),

@@ -1,6 +1,7 @@
 """Where commands print: results to stdout, everything else to stderr, and there only if it is a terminal."""
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,15 @@ def json_line(value: Any) -> str:
 
 
 def print_table(table: "Table") -> None:
-    """Print a table, at its full width if the output is no terminal."""
+    """Print a table."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    Console(width=output_width()).print(table)
+
+
+def output_width() -> int:
+    """Return the columns there are to print in: the terminal's, and plenty if the output is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 160
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

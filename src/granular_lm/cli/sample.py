@@ -25,7 +25,7 @@ def sample(
     from granular_lm.generation import Generator
 
     generator = Generator.from_pretrained(model)
-    samples = generator.sample_batch(
+    samples = generator.iter_samples(
         n,
         prompt,
         temperature=temperature,

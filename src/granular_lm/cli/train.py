@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import note, print_facts, print_json
+from granular_lm.cli.output import print_facts, print_json
 
 if TYPE_CHECKING:
     from granular_lm.model import LanguageModel
@@ -31,6 +31,7 @@ def train(
     hidden_size: options.HiddenSize = None,
     num_layers: options.NumLayers = None,
     dropout: options.Dropout = None,
+    tie_embeddings: options.TieEmbeddings = None,
     learning_rate: options.LearningRate = None,
     batch_bytes: options.BatchBytes = None,
     window_bytes: options.WindowBytes = None,
@@ -43,15 +44,18 @@ def train(
 ) -> None:
     """Train a model. The budget is a time, a number of passes, or a number of bytes; five minutes if none is given."""
     from granular_lm.corpus.readers import read_documents
+    from granular_lm.errors import CorpusError
     from granular_lm.files import refuse_existing
 
+    output = output.resolve()
     refuse_existing(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
     documents = read_documents(data, field=field, column=column, whole_file=whole_file)
     validation: Any = _share(valid)
     if validation is None:
         validation = read_documents([Path(valid)], field=field, column=column, whole_file=whole_file)
-    test_documents = read_documents([test], field=field, column=column, whole_file=whole_file) if test else None
+    test_documents = list(read_documents([test], field=field, column=column, whole_file=whole_file)) if test else None
+    if test_documents is not None and not any(test_documents):
+        raise CorpusError(f"{test} has no text to score in {len(test_documents)} documents; give another file.")
 
     from accelerate import PartialState
 
@@ -63,8 +67,7 @@ def train(
     settings = options.given(
         learning_rate=learning_rate, batch_bytes=batch_bytes, window_bytes=window_bytes, precision=precision
     )
-    metrics = output.with_name(f"{output.name}.metrics.jsonl")
-    recorder = MetricsRecorder(metrics)
+    recorder = MetricsRecorder()
     with training_display() as display:
         display.stage(f"training {codec}")
 
@@ -81,18 +84,21 @@ def train(
             max_bytes=max_bytes,
             preset=preset,
             network=options.given(
-                embedding_dim=embedding_dim, hidden_size=hidden_size, num_layers=num_layers, dropout=dropout
+                embedding_dim=embedding_dim,
+                hidden_size=hidden_size,
+                num_layers=num_layers,
+                dropout=dropout,
+                tie_embeddings=tie_embeddings,
             ),
             options=TrainingOptions(**settings, seed=seed),  # type: ignore[arg-type]
             on_progress=watch,
         )
-    recorder.close()
     if not PartialState().is_main_process:
         return
     if test_documents is not None:
         model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
     model.save_pretrained(output)
-    metrics.replace(output / "metrics.jsonl")
+    recorder.write(output / "metrics.jsonl")
     _tell(model, output, json=json)
 
 
@@ -106,11 +112,11 @@ def _share(valid: str) -> float | None:
 
 def _tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
     about = model.training
+    if about["ended"] != "budget":
+        typer.echo(f"granular-lm: training {about['ended']} The best weights so far are kept.", err=True)
     if json:
         print_json({"output": str(output), "parameters": model.num_parameters, **about})
         return
-    if about["was_interrupted"]:
-        note("Interrupted: the best model so far is kept.")
     print_facts(
         {
             "development bits per byte": f"{about['valid_bpb']:.4f}",

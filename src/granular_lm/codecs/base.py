@@ -150,12 +150,7 @@ class Codec(ABC):
         return f"{type(self).__name__}(vocab_size={self.vocab_size})"
 
 
-def check_integer_option(name: str, value: object, *, least: int) -> int:
-    """Return ``value`` if it is a whole number of at least ``least``.
-
-    Raises:
-        OptionError: It is not.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise OptionError(f"{name}={value!r} is not accepted; give a whole number of at least {least}.")
-    return value
+def check_integer_option(name: str, value: object, *, least: int, most: int) -> None:
+    """Raise `OptionError` unless ``value`` is a whole number from ``least`` to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise OptionError(f"{name}={value!r} is not accepted; give a whole number from {least} to {most}.")

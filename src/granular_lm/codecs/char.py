@@ -47,7 +47,7 @@ class CharCodec(Codec):
     @classmethod
     def train(cls, documents: Iterable[str], *, min_count: int = 2) -> Self:
         """Return the codec of all characters that occur at least ``min_count`` times."""
-        check_integer_option("min_count", min_count, least=1)
+        check_integer_option("min_count", min_count, least=1, most=2**31)
         counts: Counter[str] = Counter()
         for text in documents:
             counts.update(text)

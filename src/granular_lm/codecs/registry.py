@@ -9,6 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from granular_lm.codecs.base import Codec
 from granular_lm.errors import CodecError, CodecNotFoundError
+from granular_lm.text import documents_of
 
 GROUP = "granular_lm.codecs"
 
@@ -55,7 +56,7 @@ def train_codec(name: str, documents: Iterable[str], **options: object) -> Codec
     """
     trained_class = codec_class(name)
     refuse_unknown_options(trained_class, options)
-    return trained_class.train(documents, **options)
+    return trained_class.train(documents_of(documents), **options)
 
 
 def find_entry_point(name: str) -> EntryPoint:

@@ -27,6 +27,7 @@ NOT_TRAINABLE = re.compile(f"[{SPACE_MARK}\u2585\x00\n\r\ud800-\udfff]")  # the 
 MAX_TRAINING_BYTES = 4192  # the trainer drops a longer line, so longer text is fed in parts
 MODEL_TYPES = ("unigram", "bpe")
 COVERAGE = 0.9995
+MOST_IDS = 1_000_000
 
 
 class SentencePieceCodec(Codec):
@@ -60,7 +61,7 @@ class SentencePieceCodec(Codec):
             CodecError: There is no text to learn from.
             OptionError: An option is out of range.
         """
-        check_integer_option("vocab_size", vocab_size, least=NUM_BYTES + 3)
+        check_integer_option("vocab_size", vocab_size, least=NUM_BYTES + 3, most=MOST_IDS)
         if model not in MODEL_TYPES:
             raise OptionError(f"model={model!r} is not accepted; give one of: {', '.join(MODEL_TYPES)}.")
         lines = [line for text in documents for line in _training_lines(text)]
@@ -122,8 +123,10 @@ class SentencePieceCodec(Codec):
 
 def _load(model: bytes) -> SentencePieceProcessor:
     try:
+        if not model:
+            raise ValueError("the file is empty")
         processor = SentencePieceProcessor(model_proto=model)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         raise CodecError(f"{MODEL_FILE} is not a readable SentencePiece model; train the codec again.") from error
     is_ours = (
         processor.is_unknown(0)

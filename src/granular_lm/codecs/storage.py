@@ -65,9 +65,11 @@ def _read_codec(folder: Path) -> Codec:
     described = _read_json(folder / CONFIG_FILE)
     try:
         files = {name: _read_file(folder, name) for name in described["files"]}
-        codec = codec_class(described["name"]).from_config(described["config"], files)
+        codec = codec_class(described["name"]).from_config(dict(described["config"]), files)
         expected = described["fingerprint"]
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, CodecError):
+            raise
         raise CodecError(f"{folder / CONFIG_FILE} lacks or misuses {error}; train the codec again.") from error
     if codec.fingerprint() != expected:
         raise CodecError(
@@ -81,7 +83,7 @@ def _read_codec(folder: Path) -> Codec:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CodecError(f"{path} is not readable JSON ({error}); train the codec again.") from error
     if not isinstance(loaded, dict):
         raise CodecError(f"{path} holds {type(loaded).__name__}, not an object; train the codec again.")

@@ -4,6 +4,8 @@ Source: RFC 3629, section 4. A state says what may follow; a token moves the aut
 so one table over (state, token) tells which tokens keep a string valid, whatever the codec.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,6 +50,7 @@ NEXT_STATE = _byte_table()
 """The state after a byte, shape (9, 256)."""
 
 
+@lru_cache(maxsize=8)
 def token_transitions(codec: Codec) -> NDArray[np.uint8]:
     """Return the state after each token from each state, shape (9, V).
 

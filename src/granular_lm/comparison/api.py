@@ -14,7 +14,7 @@ from granular_lm.comparison.job import JobResult
 from granular_lm.comparison.plan import PARTS, Plan
 from granular_lm.comparison.results import Comparison
 from granular_lm.comparison.statistics import cluster_numbers
-from granular_lm.comparison.workspace import Workspace, open_workspace
+from granular_lm.comparison.workspace import Workspace, open_workspace, refuse_foreign
 from granular_lm.corpus.split import (
     Split,
     documents_hash,
@@ -22,7 +22,7 @@ from granular_lm.corpus.split import (
     near_duplicate_key,
     split_documents,
 )
-from granular_lm.text import to_bytes
+from granular_lm.text import documents_of, to_bytes
 
 if TYPE_CHECKING:
     from granular_lm.training import TrainingOptions
@@ -34,7 +34,7 @@ SPLIT_SEED = 0
 
 def compare(
     documents: Iterable[str],
-    codecs: Sequence[str] = ("byte", "char", "spm"),
+    codecs: str | Sequence[str] = ("byte", "char", "spm"),
     *,
     match: str = "data",
     seeds: int = 1,
@@ -55,7 +55,7 @@ def compare(
 
     Args:
         documents: The corpus.
-        codecs: Names with options if wanted, such as ``"spm:vocab_size=512"``.
+        codecs: Names with options if wanted, such as ``"spm:vocab_size=512"``; as one string, separated by commas.
         match: What is held equal. ``"data"``: the documents, their order, how many share an update, the bytes read
             in training, and the LSTM's width and depth.
         seeds: How many times each codec is trained, each with another start and order.
@@ -84,9 +84,11 @@ def compare(
         network=network,
         options=options,
     )
+    if output is not None:
+        refuse_foreign(Path(output))
+    on_stage("reading and splitting the documents")
+    split, data = _split(documents)
     with open_workspace(output) as workspace:
-        on_stage("reading and splitting the documents")
-        split, data = _split(documents)
         trained = _train_codecs(plan, split, data, workspace, on_stage)
         bytes_read = _bytes_read(plan, split, data, trained, workspace, on_stage)
         results = []
@@ -103,7 +105,7 @@ def compare(
 
 def _split(documents: Iterable[str]) -> tuple[Split, dict[str, Any]]:
     """Return the parts, and their counts and hashes."""
-    met = list(documents)
+    met = list(documents_of(documents))
     distinct = drop_exact_duplicates(met)
     split = split_documents(distinct, valid=HELD_OUT, test=HELD_OUT, seed=SPLIT_SEED)
     data: dict[str, Any] = {"exact_duplicates_dropped": len(met) - len(distinct), "split_seed": SPLIT_SEED}

@@ -4,8 +4,9 @@ Under ``match="data"`` all codecs read the same bytes. A time budget is turned i
 few seconds, so that the slowest keeps to it; the outcome is kept, because a job is found again by its bytes.
 """
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from granular_lm.codecs import Codec
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 PROBE_SECONDS = 4.0
 PROBE_DOCUMENTS = 20_000
 ROUND_TO = 10_000
+TRAINING_SHARE = 0.93  # the rest of a job's time goes into evaluations
 
 
 def planned_bytes(
@@ -35,36 +37,35 @@ def planned_bytes(
     if budget.max_bytes is not None:
         return budget.max_bytes
     if budget.epochs is not None:
-        return round(budget.epochs * corpus_bytes)
+        return max(1, round(budget.epochs * corpus_bytes))
     assert budget.seconds is not None
     speeds = {}
     for name, codec in codecs.items():
         on_stage(f"timing {name}")
         config = ModelConfig.from_dict({**plan.network, "vocab_size": codec.vocab_size})
-        speeds[name] = bytes_per_second(codec, documents[:PROBE_DOCUMENTS], config, TrainingOptions(**plan.options))
-    return max(ROUND_TO, int(min(speeds.values()) * budget.seconds) // ROUND_TO * ROUND_TO)
+        sample = documents[:: max(1, len(documents) // PROBE_DOCUMENTS)]
+        speeds[name] = bytes_per_second(codec, sample, config, TrainingOptions(**plan.options))
+    affordable = min(speeds.values()) * budget.seconds * TRAINING_SHARE
+    return max(ROUND_TO, int(affordable) // ROUND_TO * ROUND_TO)
 
 
 def bytes_per_second(codec: Codec, documents: Sequence[str], config: ModelConfig, options: "TrainingOptions") -> float:
     """Return the training speed, the preparation of kernels in the first half of the probe not counted."""
-    from granular_lm.training import Budget, Progress, Trainer, fit
+    from granular_lm.batching import TokenStore
+    from granular_lm.training import Budget, Progress, Trainer
 
     seen: list[Progress] = []
 
     def note(_: Trainer, told: Progress) -> None:
         seen.append(told)
 
-    once = replace(options, evaluations=1)
-    fit(
-        codec,
-        config,
-        documents,
-        documents[:1],
-        budget=Budget(seconds=PROBE_SECONDS),
-        options=once,
-        on_progress=note,
-    )
-    if len(seen) < 3:
-        return seen[-1].bytes_seen / seen[-1].seconds
-    middle, last = seen[len(seen) // 2], seen[-2]  # the last one includes an evaluation
-    return (last.bytes_seen - middle.bytes_seen) / max(last.seconds - middle.seconds, 1e-9)
+    with tempfile.TemporaryDirectory() as folder:
+        store = TokenStore.write(codec, documents, Path(folder))
+        probe = Trainer(config, store, None, budget=Budget(seconds=PROBE_SECONDS), options=options, on_progress=note)
+        probe.run()
+    if probe.ended == "interrupted":
+        raise KeyboardInterrupt
+    middle, last = seen[len(seen) // 2], seen[-1]
+    if middle is last:
+        return last.bytes_seen / last.seconds
+    return (last.bytes_seen - middle.bytes_seen) / (last.seconds - middle.seconds)

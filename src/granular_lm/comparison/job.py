@@ -8,15 +8,19 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from granular_lm.codecs import Codec
+from granular_lm.comparison.environment import environment
 from granular_lm.corpus.split import Split
+from granular_lm.errors import TrainingError
 from granular_lm.files import new_folder
 from granular_lm.generation import Generator
 from granular_lm.model import LanguageModel
@@ -30,6 +34,12 @@ if TYPE_CHECKING:
 NUM_SAMPLES = 8
 RESULT_FILE = "result.json"
 DOCUMENTS_FILE = "documents.npz"
+ROW_KEYS = {
+    *("codec", "seed", "job", "environment", "lossless", "curve", "samples"),
+    *("bpb", "bpb_content", "bpb_stop", "bpb_file", "bits_per_string", "documents", "bytes", "tokens"),
+    *("vocab_size", "tokens_per_byte", "parameters", "flops_per_byte", "precision", "valid_bpb"),
+    *("bytes_seen", "updates", "seconds", "seconds_scoring"),
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +54,7 @@ class Job:
         max_bytes: Bytes of documents read in training.
         options: Settings of `TrainingOptions`, the seed left out.
         data: Hashes of the parts of the split.
+        version: Of granular-lm: another version may train otherwise.
     """
 
     codec: str
@@ -53,6 +64,7 @@ class Job:
     max_bytes: int
     options: dict[str, Any]
     data: dict[str, str]
+    version: str = field(default_factory=lambda: version("granular-lm"))
 
     @property
     def key(self) -> str:
@@ -109,22 +121,29 @@ def run_job(job: Job, codec: Codec, split: Split, folder: Path, *, on_progress: 
         options=TrainingOptions(**job.options, seed=job.seed),
         on_progress=record,
     )
-    if model.training["was_interrupted"]:
+    ended = model.training["ended"]
+    if ended == "interrupted":
         raise KeyboardInterrupt
+    if ended != "budget":
+        raise TrainingError(f"{job.codec}, seed {job.seed}: training {ended}")
     result = _score(job, model, split.test, recorder.points)
     with new_folder(folder) as work:
         _write(work, job, model, result)
     return result
 
 
-def load_result(folder: Path) -> JobResult | None:
-    """Return the result of a finished job, or None if there is no readable one."""
+def load_result(folder: Path, num_documents: int) -> JobResult | None:
+    """Return the result of a finished job, or None if there is none that is readable and complete."""
     try:
         row = json.loads((folder / RESULT_FILE).read_text(encoding="utf-8"))
         with np.load(folder / DOCUMENTS_FILE) as arrays:
-            return JobResult(row, arrays["bits_content"], arrays["bits_stop"], arrays["num_tokens"])
-    except (OSError, ValueError, KeyError):
+            found = JobResult(row, arrays["bits_content"], arrays["bits_stop"], arrays["num_tokens"])
+        is_complete = set(row) == ROW_KEYS and all(
+            len(array) == num_documents for array in (found.bits_content, found.bits_stop, found.num_tokens)
+        )
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, BadZipFile):
         return None
+    return found if is_complete else None
 
 
 def _score(job: Job, model: LanguageModel, test: Sequence[str], curve: list[dict[str, Any]]) -> JobResult:
@@ -141,13 +160,14 @@ def _score(job: Job, model: LanguageModel, test: Sequence[str], curve: list[dict
         "vocab_size": model.codec.vocab_size,
         "tokens_per_byte": totals.num_tokens / totals.num_bytes,
         "parameters": {**num_parameters(model.config), "total": model.num_parameters},
-        "flops_per_byte": flops_per_token(model.config) * (totals.num_tokens + totals.documents) / totals.num_bytes,
+        "flops_per_byte": flops_per_token(model.config) * model.training["tokens_per_byte"],
         "bytes_seen": model.training["bytes_seen"],
         "updates": model.training["updates"],
         "seconds": model.training["seconds"],
         "seconds_scoring": seconds_scoring,
         "precision": model.training["precision"],
         "valid_bpb": model.training["valid_bpb"],
+        "environment": environment(),
         "lossless": True,  # scoring refuses a document that the codec does not give back
         "curve": curve,
         "samples": [sample.text for sample in samples],
@@ -175,4 +195,4 @@ def _write(folder: Path, job: Job, model: LanguageModel, result: JobResult) -> N
         num_tokens=result.num_tokens,
     )
     (folder / "model").mkdir()
-    model.write_into(folder / "model", title=job.codec)
+    model.write_into(folder / "model", title=f"jobs/{job.key}/model")

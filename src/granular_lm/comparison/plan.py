@@ -41,7 +41,7 @@ class Plan:
     @classmethod
     def of(
         cls,
-        codecs: Sequence[str],
+        codecs: str | Sequence[str],
         *,
         match: str,
         seeds: int,
@@ -68,7 +68,7 @@ class Plan:
         return cls(
             match=match,
             seeds=seeds,
-            specs=CodecSpec.parse_list(",".join(codecs)),
+            specs=CodecSpec.parse_list(codecs if isinstance(codecs, str) else ",".join(codecs)),
             budget=Budget.of(**budget) if is_given else Budget(seconds=DEFAULT_SECONDS),
             network=shape,
             options=settings,

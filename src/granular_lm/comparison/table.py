@@ -1,6 +1,7 @@
 """The tables that a comparison prints."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 from rich.console import Console
@@ -8,39 +9,24 @@ from rich.table import Table
 
 from granular_lm.comparison.results import Comparison
 
+NARROW = 110
+"""Below so many columns of a terminal, the table shows only what the comparison is about."""
 
-def results_table(comparison: Comparison) -> Table:
-    """Return one row for each codec, the best first, and one for each baseline."""
+
+def results_table(comparison: Comparison, width: int = NARROW) -> Table:
+    """Return one row for each codec, the best first, and one for each baseline.
+
+    Args:
+        comparison: What to show.
+        width: Of the terminal.
+    """
+    shown = [name for name, (_, is_detail) in COLUMNS.items() if width >= NARROW or not is_detail]
     table = Table(title="bits per byte on the test documents (lower is better)", title_justify="left")
-    table.add_column("codec", no_wrap=True)
-    for name in (
-        "bpb",
-        "content",
-        "stop",
-        "bits/string",
-        "V",
-        "tokens/byte",
-        "params",
-        "MB seen",
-        "updates",
-        "s",
-    ):
+    table.add_column("codec", overflow="fold")
+    for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for codec in comparison.ranking():
-        first = comparison.of_codec(codec)[0].row
-        table.add_row(
-            codec,
-            bpb_with_spread(comparison, codec),
-            f"{comparison.mean(codec, 'bpb_content'):.3f}",
-            f"{comparison.mean(codec, 'bpb_stop'):.3f}",
-            f"{comparison.mean(codec, 'bits_per_string'):.1f}",
-            str(first["vocab_size"]),
-            f"{first['tokens_per_byte']:.3f}",
-            f"{first['parameters']['total']:,}",
-            f"{first['bytes_seen'] / 1e6:.2f}",
-            str(first["updates"]),
-            f"{comparison.mean(codec, 'seconds'):.0f}",
-        )
+        table.add_row(codec, *(COLUMNS[name][0](comparison, codec) for name in shown))
     table.add_section()
     for baseline in comparison.baselines:
         table.add_row(baseline["name"], f"{baseline['bpb']:.3f}", style="dim")
@@ -51,7 +37,7 @@ def pairs_table(comparison: Comparison) -> Table:
     """Return one row for every two codecs."""
     table = Table(title="differences, document by document", title_justify="left")
     table.add_column("pair", no_wrap=True)
-    for name in ("Δ bpb", "95 % CI (documents)", "p", "verdict"):
+    for name in ("Δ bpb", "95 % CI (documents)", "p (unadjusted)", "verdict"):
         table.add_column(name, justify="right")
     for pair in comparison.pairs:
         low, high = pair.ci
@@ -70,6 +56,24 @@ def bpb_with_spread(comparison: Comparison, codec: str) -> str:
     values = [job.row["bpb"] for job in comparison.of_codec(codec)]
     spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
     return f"{np.mean(values):.3f}{spread}"
+
+
+def _mean(name: str, form: str) -> Callable[[Comparison, str], str]:
+    return lambda comparison, codec: format(comparison.mean(codec, name), form)
+
+
+COLUMNS: dict[str, tuple[Callable[[Comparison, str], str], bool]] = {  # name: (what stands there, is it a detail)
+    "bpb": (bpb_with_spread, False),
+    "content": (_mean("bpb_content", ".3f"), False),
+    "stop": (_mean("bpb_stop", ".3f"), False),
+    "bits/string": (_mean("bits_per_string", ".1f"), True),
+    "V": (_mean("vocab_size", ".0f"), True),
+    "tokens/byte": (_mean("tokens_per_byte", ".3f"), False),
+    "params": (lambda comparison, codec: f"{comparison.of_codec(codec)[0].row['parameters']['total']:,}", False),
+    "MB seen": (lambda comparison, codec: f"{comparison.mean(codec, 'bytes_seen') / 1e6:.2f}", True),
+    "updates": (_mean("updates", ".0f"), True),
+    "s": (_mean("seconds", ".0f"), False),
+}
 
 
 def as_text(table: Table) -> str:

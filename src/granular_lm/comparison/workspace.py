@@ -20,7 +20,7 @@ from granular_lm.codecs import Codec, load_codec, save_codec
 from granular_lm.codecs.spec import CodecSpec
 from granular_lm.comparison.job import Job, JobResult, load_result, run_job
 from granular_lm.corpus.split import Split
-from granular_lm.errors import OutputExistsError
+from granular_lm.errors import CodecError, OutputExistsError
 from granular_lm.files import new_folder, replaced_file
 
 if TYPE_CHECKING:
@@ -40,7 +40,10 @@ class Workspace:
         digest = hashlib.sha256(f"{spec} {train_hash}".encode()).hexdigest()[:12]
         target = self.folder / "codecs" / f"{spec.name}-{digest}"
         if target.is_dir():
-            return load_codec(target)
+            try:
+                return load_codec(target)
+            except CodecError:
+                shutil.rmtree(target)  # it was damaged
         codec = spec.train(train)
         with new_folder(target) as work:
             save_codec(codec, work)
@@ -50,47 +53,53 @@ class Workspace:
         """Return the bytes that each job reads: as measured when the same was asked before, else measured now."""
         path = self.folder / PLAN_FILE
         kept = _read_json(path)
-        if kept.get("asked") == asked:
-            return int(kept["max_bytes"])
+        max_bytes = kept.get("max_bytes")
+        if kept.get("asked") == asked and isinstance(max_bytes, int) and max_bytes > 0:
+            return max_bytes
         measured = measure()
-        with replaced_file(path) as temporary:
-            text = json.dumps({"max_bytes": measured, "asked": asked}, indent=2) + "\n"
-            temporary.write_text(text, encoding="utf-8")
+        _write_json(path, {"max_bytes": measured, "asked": asked})
         return measured
 
     def result(self, job: Job, codec: Codec, split: Split, on_progress: "Callback | None") -> JobResult:
         """Return the result of a job, which is run only if it is not there."""
         folder = self.folder / "jobs" / job.key
-        found = load_result(folder)
+        found = load_result(folder, len(split.test))
         if found is None:
             shutil.rmtree(folder, ignore_errors=True)  # what is there, if anything, was damaged
             found = run_job(job, codec, split, folder, on_progress=on_progress)
         return found
 
 
+def refuse_foreign(folder: Path) -> None:
+    """Raise `OutputExistsError` if a folder holds something that is not a comparison."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputExistsError(f"{folder} is a file, not a folder; give another name.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / PLAN_FILE).exists():
+        raise OutputExistsError(f"{folder} holds files that are no comparison's; give another folder.")
+
+
 @contextmanager
 def open_workspace(output: str | Path | None) -> Iterator[Workspace]:
-    """Give the workspace in a folder, or a temporary one if none is wanted.
-
-    Raises:
-        OutputExistsError: The folder holds something else.
-    """
+    """Give the workspace in a folder, or a temporary one if none is wanted."""
     if output is None:
         with tempfile.TemporaryDirectory() as temporary:
             yield Workspace(Path(temporary))
         return
     folder = Path(output)
-    if folder.exists() and not folder.is_dir():
-        raise OutputExistsError(f"{folder} is a file, not a folder; give another name.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / PLAN_FILE).exists():
-        raise OutputExistsError(f"{folder} holds files that are no comparison's; give another folder.")
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / PLAN_FILE).exists():
+        _write_json(folder / PLAN_FILE, {})  # at once: the folder is a comparison's even if this one is interrupted
     yield Workspace(folder)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return loaded if isinstance(loaded, dict) else {}
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    with replaced_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

@@ -22,6 +22,7 @@ from granular_lm.scoring import StepModel
 from granular_lm.text import to_bytes
 
 UNIFORMS_AT_ONCE = 64
+MOST_BYTES = 2**31
 
 
 class Rules:
@@ -35,27 +36,41 @@ class Rules:
     """
 
     def __init__(self, codec: Codec, strategy: Strategy, *, max_bytes: int, valid_utf8: bool) -> None:
-        if max_bytes < 1:
-            raise OptionError(f"max_bytes={max_bytes} is not accepted; give a whole number of at least 1.")
+        if not 1 <= max_bytes <= MOST_BYTES:
+            raise OptionError(f"max_bytes={max_bytes} is not accepted; give a whole number from 1 to {MOST_BYTES}.")
         self.codec = codec
         self.strategy = strategy
         self.max_bytes = max_bytes
+        self.valid_utf8 = valid_utf8
         no_constraint = np.zeros((REJECTED + 1, codec.vocab_size), dtype=np.uint8)
         self._transitions = token_transitions(codec) if valid_utf8 else no_constraint
 
-    def distribution(
-        self, log_probs: NDArray[np.float32], utf8_state: NDArray[np.uint8], num_bytes: NDArray[np.int64]
-    ) -> LogProbs:
+    def state_after_prompt(self, data: bytes) -> int:
+        """Return the state of the UTF-8 automaton after the prompt.
+
+        Raises:
+            OptionError: Nothing fits after the prompt, or not the rest of the character that it ends in.
+        """
+        state = state_after(data) if self.valid_utf8 else BETWEEN_CHARACTERS
+        least = len(data) + max(1, int(MISSING_BYTES[state]))
+        if self.max_bytes < least:
+            raise OptionError(
+                f"max_bytes={self.max_bytes} leaves no room after the prompt of {len(data)} bytes; "
+                f"give at least {least}."
+            )
+        return state
+
+    def distribution(self, log_probs: NDArray[np.float32], utf8_state: NDArray[np.uint8]) -> LogProbs:
         """Return the distribution to draw from, shape (B, V).
+
+        The limit on bytes has no part in it: a string is drawn as if there were none, and cut where it passes it.
+        Leaving out what does not fit would make strings that end just before the limit too frequent.
 
         Args:
             log_probs: The model's, shape (B, V).
             utf8_state: State of the UTF-8 automaton, shape (B,).
-            num_bytes: Bytes drawn so far, shape (B,).
         """
-        after = self._transitions[utf8_state]
-        needed = self.codec.token_lengths + MISSING_BYTES[after]
-        is_allowed = (after != REJECTED) & (needed <= (self.max_bytes - num_bytes)[:, None])
+        is_allowed = self._transitions[utf8_state] != REJECTED
         is_allowed[:, self.codec.stop_id] = utf8_state == BETWEEN_CHARACTERS
         return self.strategy.apply(np.where(is_allowed, log_probs.astype(np.float64), -np.inf))
 
@@ -74,6 +89,12 @@ class _Steps:
     sampling_log_probs: list[float] = field(default_factory=list)
     entropies: list[float] = field(default_factory=list)
     finished: bool = False
+    whole_characters: int = 0  # as many of the ids end between characters
+
+    def cut_to_whole_characters(self) -> None:
+        """Take back the tokens of a character that was begun and does not fit."""
+        for steps in (self.ids, self.log_probs, self.sampling_log_probs, self.entropies):
+            del steps[self.whole_characters :]
 
 
 class Drawing:
@@ -108,13 +129,16 @@ class Drawing:
 
     def advance(self) -> None:
         """Draw the next token of every active string."""
-        allowed = self._rules.distribution(self._log_probs, self._utf8_state, self._num_bytes)
+        allowed = self._rules.distribution(self._log_probs, self._utf8_state)
         ids = draw(allowed, self._uniforms())
-        rows = np.arange(len(ids))
-        self._record(ids, allowed[rows, ids])
+        num_bytes = self._num_bytes + self._rules.codec.token_lengths[ids]
+        fits = num_bytes <= self._rules.max_bytes
+        for index in self._active[~fits]:
+            self._steps[index].cut_to_whole_characters()
         self._utf8_state = self._rules.utf8_state_after(self._utf8_state, ids)
-        self._num_bytes = self._num_bytes + self._rules.codec.token_lengths[ids]
-        goes_on = (ids != self._rules.codec.stop_id) & (self._num_bytes < self._rules.max_bytes)
+        self._num_bytes = num_bytes
+        self._record(np.flatnonzero(fits), ids, allowed[np.arange(len(ids)), ids])
+        goes_on = fits & (ids != self._rules.codec.stop_id)
         if not goes_on.all():
             self._keep(np.flatnonzero(goes_on))
         if self.is_active:
@@ -127,36 +151,35 @@ class Drawing:
     def _read_prompt(self, prompt: str) -> None:
         """Read the stop and the prompt once, for all strings."""
         data = to_bytes(prompt)
-        if len(data) >= self._rules.max_bytes:
-            raise OptionError(
-                f"max_bytes={self._rules.max_bytes} leaves no room after the prompt of {len(data)} bytes; "
-                f"give at least {len(data) + 1}."
-            )
+        utf8_state = self._rules.state_after_prompt(data)
         codec, count = self._rules.codec, len(self._active)
+        self._utf8_state = np.full(count, BETWEEN_CHARACTERS, dtype=np.uint8)  # a prompt is never taken back
         state = self._model.initial_state(1)
         self._log_probs, state = self._model.step(np.array([codec.stop_id]), state)
         for token_id in codec.encode(prompt):
-            self._record(np.full(count, token_id), np.zeros(count))
+            self._record(np.arange(count), np.full(count, token_id), np.zeros(count))
             self._log_probs, state = self._model.step(np.array([token_id]), state)
         self._log_probs = np.repeat(self._log_probs, count, axis=0)
         self._state = select_rows(state, np.zeros(count, dtype=np.int64))
-        self._utf8_state = np.full(count, state_after(data), dtype=np.uint8)
+        self._utf8_state = np.full(count, utf8_state, dtype=np.uint8)
         self._num_bytes = np.full(count, len(data), dtype=np.int64)
 
-    def _record(self, ids: NDArray[np.int64], sampling_log_probs: NDArray[np.float64]) -> None:
-        """Note one step of every active string, before the model has read its token."""
+    def _record(self, rows: NDArray[np.int64], ids: NDArray[np.int64], sampling_log_probs: NDArray[np.float64]) -> None:
+        """Note one step of some of the active strings, before the model has read its token."""
         model_rows = np.broadcast_to(self._log_probs, (len(ids), self._log_probs.shape[-1]))
         log_probs = model_rows[np.arange(len(ids)), ids].tolist()
         entropies = np.broadcast_to(_entropy_bits(self._log_probs), len(ids)).tolist()
-        for row, index in enumerate(self._active):
-            steps = self._steps[index]
+        for row in rows.tolist():
+            steps = self._steps[self._active[row]]
             steps.log_probs.append(log_probs[row])
             steps.sampling_log_probs.append(float(sampling_log_probs[row]))
             steps.entropies.append(entropies[row])
             if ids[row] == self._rules.codec.stop_id:
                 steps.finished = True
-            else:
-                steps.ids.append(int(ids[row]))
+                continue
+            steps.ids.append(int(ids[row]))
+            if self._utf8_state[row] == BETWEEN_CHARACTERS:
+                steps.whole_characters = len(steps.ids)
 
     def _keep(self, rows: NDArray[np.int64]) -> None:
         """Let all strings but these rows leave the batch."""
@@ -177,7 +200,7 @@ class Drawing:
 
 def _entropy_bits(log_probs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return -Σ p log2 p of each row."""
-    nats = log_probs.astype(np.float64)
+    nats = np.maximum(log_probs.astype(np.float64), np.finfo(np.float64).min)  # 0 · log 0 is 0
     bits: NDArray[np.float64] = -(np.exp(nats) * nats).sum(axis=-1) / np.log(2)
     return bits
 

@@ -1,6 +1,7 @@
 """The sampler. It works through `step` and `token_bytes` alone, so all of it holds for every codec."""
 
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,37 @@ class Generator:
         """Return a generator for a bundled model, a model folder, or a Hub id ``"user/model"``."""
         return cls(LanguageModel.from_pretrained(name_or_folder))
 
-    def sample(self, prompt: str = "", **options: Any) -> Sample:
+    def sample(
+        self,
+        prompt: str = "",
+        *,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        min_p: float | None = None,
+        max_bytes: int = 200,
+        valid_utf8: bool = True,
+        seed: int | None = None,
+    ) -> Sample:
         """Draw one string: the first of `sample_batch` with the same options and seed."""
-        return self.sample_batch(1, prompt, **options)[0]
+        [drawn] = self.sample_batch(
+            1,
+            prompt,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            min_p=min_p,
+            max_bytes=max_bytes,
+            valid_utf8=valid_utf8,
+            seed=seed,
+        )
+        return drawn
 
-    def sample_batch(
+    def sample_batch(self, n: int, prompt: str = "", **options: Any) -> list[Sample]:
+        """Draw ``n`` strings and return them together; the options are those of `iter_samples`."""
+        return list(self.iter_samples(n, prompt, **options))
+
+    def iter_samples(
         self,
         n: int,
         prompt: str = "",
@@ -51,8 +78,8 @@ class Generator:
         max_bytes: int = 200,
         valid_utf8: bool = True,
         seed: int | None = None,
-    ) -> list[Sample]:
-        """Draw ``n`` strings independently of one another.
+    ) -> Iterator[Sample]:
+        """Draw ``n`` strings independently of one another, some hundreds at a time, in constant memory.
 
         Args:
             n: How many.
@@ -62,7 +89,8 @@ class Generator:
             top_k: Draw from this many of the most likely tokens.
             top_p: Draw from the fewest most likely tokens with this share of the probability.
             min_p: Draw from tokens at least this share as likely as the most likely one.
-            max_bytes: Cut a string at this many bytes, the prompt included.
+            max_bytes: Cut a string that grows longer than this many bytes, the prompt included; `Sample.finished` is
+                False then.
             valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then.
             seed: The same seed gives the same strings, however many are drawn. None draws a new one.
 
@@ -71,14 +99,16 @@ class Generator:
         """
         if n < 0:
             raise OptionError(f"n={n} is not accepted; give 0 or more.")
-        seed = secrets.randbits(64) if seed is None else seed
+        if seed is not None and seed < 0:
+            raise OptionError(f"seed={seed} is not accepted; give a whole number of at least 0.")
         strategy = Strategy(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
         rules = Rules(self.model.codec, strategy, max_bytes=max_bytes, valid_utf8=valid_utf8)
-        samples: list[Sample] = []
+        return self._draw(n, prompt, rules, secrets.randbits(64) if seed is None else seed)
+
+    def _draw(self, n: int, prompt: str, rules: Rules, seed: int) -> Iterator[Sample]:
         for start in range(0, n, STRINGS_AT_ONCE):
             indices = range(start, min(start + STRINGS_AT_ONCE, n))
             drawing = Drawing(self.model, rules, prompt, seed=seed, indices=indices)
             while drawing.is_active:
                 drawing.advance()
-            samples += drawing.samples()
-        return samples
+            yield from drawing.samples()

@@ -22,7 +22,7 @@ class Sample:
         sampling_log_probs: The same under the distribution drawn from; 0 for the prompt's tokens.
         entropies: Entropy of the model's next-token distribution at each step, in bits, shape (steps,).
         byte_spans: Which bytes of `data` each step stands for, as (start, end); empty for the stop.
-        finished: Whether the stop was drawn; if not, the string was cut at ``max_bytes``.
+        finished: Whether the stop was drawn; if not, the string grew past ``max_bytes`` and was cut.
     """
 
     text: str

@@ -26,7 +26,8 @@ def apply_temperature(log_probs: LogProbs, temperature: float) -> LogProbs:
     """Return p^(1/T), normalised; 0 leaves the most likely token alone, the lowest id of several."""
     if temperature == 0:
         return keep_top_k(log_probs, 1)
-    return normalise(log_probs / temperature)
+    with np.errstate(over="ignore"):  # at a temperature next to 0 all but the likeliest become impossible
+        return normalise((log_probs - log_probs.max(axis=-1, keepdims=True)) / temperature)
 
 
 def keep_top_k(log_probs: LogProbs, k: int) -> LogProbs:
@@ -78,13 +79,13 @@ class Strategy:
     min_p: float | None = None
 
     def __post_init__(self) -> None:
-        if not (0 <= self.temperature < math.inf):
+        if not _is_number(self.temperature) or not 0 <= self.temperature < math.inf:
             raise OptionError(f"temperature={self.temperature!r} is not accepted; give 0 (most likely) or more.")
-        if self.top_k is not None and self.top_k < 1:
+        if self.top_k is not None and (not isinstance(self.top_k, int) or self.top_k < 1):
             raise OptionError(f"top_k={self.top_k!r} is not accepted; give a whole number of at least 1.")
         for name in ("top_p", "min_p"):
             value = getattr(self, name)
-            if value is not None and not 0 < value <= 1:
+            if value is not None and (not _is_number(value) or not 0 < value <= 1):
                 raise OptionError(f"{name}={value!r} is not accepted; give a number above 0, at most 1.")
 
     def apply(self, log_probs: LogProbs) -> LogProbs:
@@ -107,6 +108,10 @@ def draw(log_probs: LogProbs, uniforms: NDArray[np.float64]) -> NDArray[np.int64
     thresholds = uniforms[:, None] * cumulative[:, -1:]  # the last sum may miss one by rounding
     drawn: NDArray[np.int64] = (cumulative <= thresholds).sum(axis=-1)
     return drawn
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _only(log_probs: LogProbs, kept: NDArray[np.int64]) -> LogProbs:

@@ -12,14 +12,12 @@ from granular_lm.codecs.spec import CodecSpec
 from granular_lm.corpus.split import split_documents
 from granular_lm.errors import OptionError
 from granular_lm.model import LanguageModel
-from granular_lm.text import to_bytes
+from granular_lm.text import documents_of
 from granular_lm.training.schedule import Budget
 from granular_lm.training.trainer import Callback, Trainer, TrainingOptions
 from granular_lm.weights import ModelConfig
 
 VALID_SHARE = 0.05
-MAX_VALID_BYTES = 200_000
-"""Enough to tell two models apart; scoring more on the way would take time from training."""
 
 
 def train(
@@ -49,12 +47,12 @@ def train(
         network: Changes to single values of that shape, such as ``{"hidden_size": 384}``.
         options: Learning rate, batch size, seed and the like.
         on_progress: Called with the trainer and a `Progress` after each update. Ctrl-C ends training early and
-            keeps the best weights so far.
+            keeps the best weights so far; the model's ``training["ended"]`` says so.
 
     Raises:
         CorpusError: There is too little text.
         OptionError: An option is out of range.
-        TrainingError: The loss is no longer a finite number.
+        TrainingError: The gradient was not a finite number before there were any weights worth keeping.
 
     Examples:
         >>> import granular_lm as glm
@@ -65,7 +63,7 @@ def train(
     """
     budget = Budget.of(max_time=max_time, epochs=epochs, max_bytes=max_bytes)
     options = options or TrainingOptions()
-    train_documents, valid_documents = _hold_out(list(documents), validation, options.seed)
+    train_documents, valid_documents = _hold_out(list(documents_of(documents)), validation, options.seed)
     ready = codec if isinstance(codec, Codec) else CodecSpec.parse(codec).train(train_documents)
     config = ModelConfig.preset(preset, vocab_size=ready.vocab_size, **(network or {}))
     return fit(
@@ -91,54 +89,39 @@ def fit(
 ) -> LanguageModel:
     """Train a network of a given shape on documents that are split already, with a codec that is trained already."""
     with tempfile.TemporaryDirectory() as folder:
-        stores = []
-        for part, documents in (
-            ("train", train_documents),
-            ("valid", within_bytes(valid_documents, MAX_VALID_BYTES)),
-        ):
-            (Path(folder) / part).mkdir()
-            stores.append(TokenStore.write(codec, documents, Path(folder) / part))
-        trainer = Trainer(config, *stores, budget=budget, options=options, on_progress=on_progress)
+        train_store, valid_store = (
+            TokenStore.write(codec, documents, Path(folder) / part)
+            for part, documents in (("train", train_documents), ("valid", valid_documents))
+        )
+        trainer = Trainer(config, train_store, valid_store, budget=budget, options=options, on_progress=on_progress)
         trainer.run()
     assert trainer.best_weights is not None
-    return LanguageModel(codec, config, trainer.best_weights, training=_record(trainer, len(train_documents)))
-
-
-def within_bytes(documents: Sequence[str], max_bytes: int) -> list[str]:
-    """Return the first documents, as many as fit, and at least one that is not empty."""
-    taken: list[str] = []
-    total = 0
-    for text in documents:
-        total += len(to_bytes(text))
-        if taken and total > max_bytes:
-            break
-        taken.append(text)
-    return taken
+    return LanguageModel(codec, config, trainer.best_weights, training=_record(trainer, train_store))
 
 
 def _hold_out(documents: list[str], validation: Iterable[str] | float | None, seed: int) -> tuple[list[str], list[str]]:
     """Return training and development documents."""
-    if validation is None or isinstance(validation, float | int):
-        share = VALID_SHARE if validation is None else float(validation)
-        if share == 0:
-            raise OptionError(
-                "validation=0 leaves nothing to choose the weights by; give a share above 0, or documents."
-            )
-        split = split_documents(documents, valid=share, test=0.0, seed=seed)
-        return split.train, split.valid
-    return documents, list(validation)
+    if validation is not None and not isinstance(validation, float | int):
+        return documents, list(documents_of(validation))
+    share = VALID_SHARE if validation is None else float(validation)
+    if not 0 < share < 1:
+        raise OptionError(f"validation={validation} is not accepted; give a share between 0 and 1, or documents.")
+    split = split_documents(documents, valid=share, test=0.0, seed=seed)
+    return split.train, split.valid
 
 
-def _record(trainer: Trainer, num_documents: int) -> dict[str, Any]:
+def _record(trainer: Trainer, store: TokenStore) -> dict[str, Any]:
     """Return what the model card says of the training."""
     return {
-        "documents": num_documents,
+        "documents": len(store),
         "corpus_bytes": trainer.corpus_bytes,
+        "tokens_per_byte": len(store.ids) / trainer.corpus_bytes,
         "bytes_seen": trainer.bytes_seen,
         "updates": trainer.step,
         "seconds": round(trainer.seconds, 1),
         "precision": trainer.precision,
         "valid_bpb": trainer.best_valid_bpb,
-        "was_interrupted": trainer.was_interrupted,
+        "valid_bytes": trainer.evaluated_bytes,
+        "ended": trainer.ended,
         "options": asdict(trainer.options),
     }

@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from granular_lm.files import replaced_file
 from granular_lm.training.trainer import Progress, Trainer
 
 POINTS = 200
@@ -11,20 +12,15 @@ POINTS = 200
 
 
 class MetricsRecorder:
-    """A training callback that averages updates into points, keeps them, and writes them as JSON lines.
-
-    Args:
-        path: File that each point is written to as it comes, made with the first one; None keeps them in memory alone.
+    """A training callback that averages updates into points.
 
     Attributes:
         points: One dictionary for each point: ``step``, ``progress``, ``seconds``, ``bytes_seen``,
             ``bytes_per_second``, ``train_bpb``, ``learning_rate``, ``grad_norm`` and, where measured, ``valid_bpb``.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self) -> None:
         self.points: list[dict[str, Any]] = []
-        self._path = path
-        self._out: TextIO | None = None
         self._bits, self._bytes, self._since = 0.0, 0, 0.0
 
     def __call__(self, trainer: Trainer, told: Progress) -> None:
@@ -35,10 +31,10 @@ class MetricsRecorder:
         if due or told.valid_bpb is not None:
             self._add(told)
 
-    def close(self) -> None:
-        """Close the file."""
-        if self._out:
-            self._out.close()
+    def write(self, path: Path) -> None:
+        """Write the points to a file, one JSON object a line."""
+        with replaced_file(path) as temporary:
+            temporary.write_text("".join(json.dumps(point) + "\n" for point in self.points), encoding="utf-8")
 
     def _add(self, told: Progress) -> None:
         point = {
@@ -55,7 +51,3 @@ class MetricsRecorder:
             point |= {"valid_bpb": told.valid_bpb, "is_best": told.is_best}
         self.points.append(point)
         self._bits, self._bytes, self._since = 0.0, 0, told.seconds
-        if self._path:
-            self._out = self._out or self._path.open("w", encoding="utf-8")
-            self._out.write(json.dumps(point) + "\n")
-            self._out.flush()

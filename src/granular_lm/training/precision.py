@@ -26,8 +26,8 @@ def choose_precision(precision: str) -> str:
 def _bf16_works() -> bool:
     """Ask the hardware first: on a CPU without bfloat16 instructions the kernel can crash the process."""
     if torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported())
-    return _cpu_has_bf16() and _small_step_is_sane()
+        return torch.cuda.is_bf16_supported(including_emulation=False) and _small_step_is_sane("cuda")
+    return _cpu_has_bf16() and _small_step_is_sane("cpu")
 
 
 def _cpu_has_bf16() -> bool:
@@ -35,15 +35,15 @@ def _cpu_has_bf16() -> bool:
     return any(getattr(torch.cpu, probe)() for probe in probes if hasattr(torch.cpu, probe))
 
 
-def _small_step_is_sane() -> bool:
+def _small_step_is_sane(device: str) -> bool:
     """Run one small LSTM forward and backward in bfloat16 and compare it with float32."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        lstm = torch.nn.LSTM(16, 32, batch_first=True)
-        x = torch.randn(4, 8, 16)
+        lstm = torch.nn.LSTM(16, 32, batch_first=True).to(device)
+        x = torch.randn(4, 8, 16).to(device)
         exact = lstm(x)[0].detach()
         try:
-            with torch.autocast("cpu", torch.bfloat16):
+            with torch.autocast(device, torch.bfloat16):
                 rounded = lstm(x)[0].float()
             rounded.sum().backward()
         except RuntimeError:

@@ -1,5 +1,6 @@
 """How far training has come, and the learning rate there: pure functions."""
 
+import math
 from dataclasses import dataclass
 
 from granular_lm.errors import OptionError
@@ -31,8 +32,8 @@ class Budget:
             met = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
             raise OptionError(f"a budget is one of max_time, epochs and max_bytes; met: {met}.")
         [(name, value)] = given.items()
-        if not value > 0:
-            raise OptionError(f"{name}={value} is not accepted; give a number above 0.")
+        if isinstance(value, str) or not 0 < value < math.inf:
+            raise OptionError(f"{name}={value!r} is not accepted; give a number above 0.")
 
     @classmethod
     def of(

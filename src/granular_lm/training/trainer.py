@@ -7,7 +7,7 @@ knows nothing of files and prints nothing; who wants to see or keep what happens
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,12 @@ from granular_lm.training.schedule import Budget, learning_rate_factor
 from granular_lm.weights import ModelConfig
 
 NATS_PER_BIT = math.log(2)
+MOST_SEEDS = 2**32
+EVALUATED_SHARE = 0.015
+"""Bytes that one evaluation reads, as a share of the whole budget: ten of them take about a twentieth of the time."""
+
+FEWEST_EVALUATED_BYTES, MOST_EVALUATED_BYTES = 16_384, 200_000
+EVALUATED_WINDOWS_PER_SEGMENT = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,13 +66,14 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "grad_clip", "batch_bytes", "window_bytes", "evaluations"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise OptionError(f"{name}={getattr(self, name)} is not accepted; give a number above 0.")
-        if self.weight_decay < 0 or not 0 <= self.warmup < 1 or self.seed < 0:
-            raise OptionError(
-                f"weight_decay={self.weight_decay}, warmup={self.warmup}, seed={self.seed}: weight_decay and seed must "
-                "be at least 0, warmup from 0 up to, not including, 1."
-            )
+        if not 0 <= self.seed < MOST_SEEDS:
+            raise OptionError(f"seed={self.seed} is not accepted; give a whole number from 0 to {MOST_SEEDS - 1}.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise OptionError(f"weight_decay={self.weight_decay} is not accepted; give 0 or more.")
+        if not 0 <= self.warmup < 1:
+            raise OptionError(f"warmup={self.warmup} is not accepted; give a share from 0 up to, not including, 1.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,7 +114,7 @@ class Trainer:
     Args:
         config: Shape of the network.
         train_store: Training documents.
-        valid_store: Development documents: they choose which weights are kept.
+        valid_store: Development documents: they choose which weights are kept. None keeps the last.
         budget: When to stop.
         options: How to train.
         on_progress: Called with this trainer and what happened after each update, on the main process alone.
@@ -117,7 +124,7 @@ class Trainer:
         self,
         config: ModelConfig,
         train_store: TokenStore,
-        valid_store: TokenStore,
+        valid_store: TokenStore | None,
         *,
         budget: Budget,
         options: TrainingOptions,
@@ -133,15 +140,22 @@ class Trainer:
         self.step = 0
         self.bytes_seen = 0
         self.progress = 0.0
-        self.was_interrupted = False
+        self.ended = "budget"
+        self.evaluated_bytes = 0
         self._on_progress = on_progress
         self._evaluations_done = 0
         cut: dict[str, int] = {"window_bytes": options.window_bytes, "seed": options.seed}
         self._batches = Batches(train_store, batch_bytes=options.batch_bytes, **cut)
-        # A document is never cut where bits are counted, and without gradients larger batches cost no memory.
-        self._valid_batches = Batches(valid_store, batch_bytes=8 * options.batch_bytes, windows_per_segment=None, **cut)
+        self._valid_batches: Batches | None = None
+        if valid_store is not None:
+            self._valid_batches = Batches(
+                valid_store,
+                batch_bytes=8 * options.batch_bytes,  # without gradients larger batches cost no memory
+                windows_per_segment=EVALUATED_WINDOWS_PER_SEGMENT,
+                **cut,
+            )
         torch.manual_seed(options.seed)
-        self.network = LSTMNetwork(config)
+        self.network = _new_network(config)
         AcceleratorState._reset_state()  # it is global, and an earlier run may have had another precision
         self._accelerator = Accelerator(
             mixed_precision="bf16" if self.precision == "bf16" else "no",
@@ -151,16 +165,23 @@ class Trainer:
         self._started = time.perf_counter()
 
     def run(self) -> None:
-        """Train until the budget is used; Ctrl-C ends early and keeps the best weights so far.
+        """Train until the budget is used.
+
+        Ctrl-C, or a gradient that is no longer a finite number, ends training early; the best weights so far are
+        kept, and `ended` says why.
 
         Raises:
-            TrainingError: The gradient is no longer a finite number.
+            TrainingError: The gradient was not finite before there were any weights worth keeping.
         """
         self._started = time.perf_counter()
         try:
             self._train()
         except KeyboardInterrupt:
-            self.was_interrupted = True
+            self.ended = "interrupted"
+        except TrainingError as error:
+            if self.best_weights is None:
+                raise
+            self.ended = f"diverged: {error}"
         if self.best_weights is None:
             self._keep_if_best(self.evaluate())
 
@@ -170,17 +191,37 @@ class Trainer:
         return time.perf_counter() - self._started
 
     def evaluate(self) -> float:
-        """Return the bits per byte of the development documents under the current weights."""
+        """Return the bits per byte of development documents under the current weights, in the training precision.
+
+        The same documents are read each time: a seeded sample, as large as the budget can afford. Only one of many
+        windows is cut into segments that start from the zero state.
+        """
+        if self._valid_batches is None:
+            return math.nan
         self._prepared.eval()
         nats, num_bytes = 0.0, 0
         with torch.no_grad():
-            for windows in self._valid_batches.epoch(0):
-                state: TorchState | None = None
-                for window in windows:
-                    loss, state = self._nats(window, state)
-                    nats += self._sum_over_processes(loss)
-                    num_bytes += window.num_bytes
-        return nats / NATS_PER_BIT / num_bytes
+            for window, state in self._evaluated_windows():
+                loss, state[0] = self._nats(window, state[0])
+                nats += self._sum_over_processes(loss)
+                num_bytes += window.num_bytes
+        return nats / NATS_PER_BIT / max(num_bytes, 1)
+
+    def _evaluated_windows(self) -> Iterator[tuple[Window, list[TorchState | None]]]:
+        """Yield windows of development documents, each with the place where its batch keeps the carried state."""
+        assert self._valid_batches is not None
+        if not self.evaluated_bytes:
+            expected_bytes = self.bytes_seen / self.progress if self.progress else math.inf
+            affordable = min(EVALUATED_SHARE * expected_bytes, MOST_EVALUATED_BYTES)
+            self.evaluated_bytes = int(max(affordable, FEWEST_EVALUATED_BYTES))
+        num_bytes = 0
+        for windows in self._valid_batches.epoch(0):
+            state: list[TorchState | None] = [None]
+            for window in windows:
+                yield window, state
+                num_bytes += window.num_bytes
+                if num_bytes >= self.evaluated_bytes:
+                    return
 
     def _train(self) -> None:
         for epoch in itertools.count():
@@ -230,7 +271,7 @@ class Trainer:
         return cross_entropy(logits.float(), targets[is_read], reduction="sum"), after
 
     def _sum_over_processes(self, value: Tensor) -> float:
-        return float(self._accelerator.reduce(value.detach().double(), reduction="sum"))
+        return float(self._accelerator.reduce(value.detach(), reduction="sum"))
 
     def _set_learning_rate(self) -> float:
         factor = learning_rate_factor(self.progress, warmup=self.options.warmup)
@@ -264,11 +305,22 @@ class Trainer:
         self._on_progress(self, told)
 
     def _keep_if_best(self, valid_bpb: float) -> bool:
-        if self.best_weights is not None and not valid_bpb < self.best_valid_bpb:
+        has_better = self.best_weights is not None and not valid_bpb < self.best_valid_bpb
+        if has_better and self._valid_batches is not None:
             return False
         self.best_valid_bpb = valid_bpb
         self.best_weights = self.network.to_weights()
         return True
+
+
+def _new_network(config: ModelConfig) -> LSTMNetwork:
+    try:
+        return LSTMNetwork(config)
+    except RuntimeError as error:  # what torch raises when memory does not suffice
+        raise OptionError(
+            f"a network of embedding_dim={config.embedding_dim}, hidden_size={config.hidden_size}, "
+            f"num_layers={config.num_layers} does not fit into memory; give smaller numbers."
+        ) from error
 
 
 def _optimizer(network: LSTMNetwork, options: TrainingOptions) -> torch.optim.AdamW:
