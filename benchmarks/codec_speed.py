@@ -8,7 +8,6 @@ embedded bios are encoded.
 
 import argparse
 import json
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,10 @@ from granular_lm.comparison.environment import environment
 from granular_lm.corpus.bios import generate_bios
 from granular_lm.corpus.readers import read_documents
 from granular_lm.text import to_bytes
+from timing import seconds_of_each
 
 ROUNDS = 7
 RESULTS = Path(__file__).parent / "results" / "codec_speed.json"
-
-
-def best_seconds(*programs: Callable[[], object]) -> list[float]:
-    """Return the shortest time of each program; they take turns, so that a slow moment hits all of them."""
-    best = [float("inf")] * len(programs)
-    for _ in range(ROUNDS):
-        for position, program in enumerate(programs):
-            started = time.perf_counter()
-            program()
-            best[position] = min(best[position], time.perf_counter() - started)
-    return best
 
 
 def obvious_loop(codec: Codec, documents: Sequence[str]) -> Callable[[], object]:
@@ -74,7 +63,8 @@ def measure(codec: Codec, documents: Sequence[str], num_bytes: int) -> dict[str,
         name, other = "sentencepiece alone", lambda: alone.encode(plain)
     else:
         name, other = "obvious loop", obvious_loop(codec, documents)
-    ours, theirs = best_seconds(lambda: codec.encode_batch(documents), other)
+    times = seconds_of_each({"ours": lambda: codec.encode_batch(documents), "theirs": other}, ROUNDS)
+    ours, theirs = min(times["ours"]), min(times["theirs"])
     return {
         "codec": codec.name,
         "vocab_size": codec.vocab_size,

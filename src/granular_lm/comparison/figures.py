@@ -82,6 +82,6 @@ def _html(figure: Any, name: str, height: int = 380) -> str:
         full_html=False,
         include_plotlyjs=False,
         div_id=name,
-        config={"displaylogo": False, "responsive": True},
+        config={"displayModeBar": False, "responsive": True},
     )
     return html
