@@ -2,12 +2,13 @@
 
     python benchmarks/codec_speed.py [FILE ...] [-o results/codec_speed.json]
 
-Both sides of a ratio are timed in turn in the same run, the best of several rounds each. Without a file the
+Both sides of a ratio are timed in turn in the same run, the median of several rounds each. Without a file the
 embedded bios are encoded.
 """
 
 import argparse
 import json
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from granular_lm.corpus.readers import read_documents
 from granular_lm.text import to_bytes
 from timing import seconds_of_each
 
-ROUNDS = 7
+ROUNDS = 11
 RESULTS = Path(__file__).parent / "results" / "codec_speed.json"
 
 
@@ -64,7 +65,7 @@ def measure(codec: Codec, documents: Sequence[str], num_bytes: int) -> dict[str,
     else:
         name, other = "obvious loop", obvious_loop(codec, documents)
     times = seconds_of_each({"ours": lambda: codec.encode_batch(documents), "theirs": other}, ROUNDS)
-    ours, theirs = min(times["ours"]), min(times["theirs"])
+    ours, theirs = statistics.median(times["ours"]), statistics.median(times["theirs"])
     return {
         "codec": codec.name,
         "vocab_size": codec.vocab_size,

@@ -118,8 +118,8 @@ def test_shards_part_the_rows_and_keep_the_bytes() -> None:
 class Shortening(ByteCodec):
     """Loses the last byte of long documents."""
 
-    def encode_batch(self, documents):  # type: ignore[no-untyped-def]
-        return super().encode_batch([text[:10] for text in documents])
+    def encode_some(self, documents):  # type: ignore[no-untyped-def]
+        return super().encode_some([text[:10] for text in documents])
 
     def encode(self, text: str) -> list[int]:
         return super().encode(text[:10])

@@ -51,8 +51,8 @@ class ToyCodec(CharCodec):
             (["a", "b"].index(text[0]) and [1, *self.encode(text[1:])]) or [0, *self.encode(text[1:])] if text else []
         )
 
-    def encode_batch(self, documents):  # type: ignore[no-untyped-def]
-        return super(CharCodec, self).encode_batch(documents)
+    def encode_some(self, documents):  # type: ignore[no-untyped-def]
+        return super(CharCodec, self).encode_some(documents)
 
     def token_bytes(self, token_id: int) -> bytes:
         return [b"a", b"b", b""][token_id]
@@ -191,8 +191,8 @@ def test_a_lossy_codec_is_refused(random_model) -> None:  # type: ignore[no-unty
     """Bits of a document that the codec changes would mean nothing."""
 
     class Lower(ByteCodec):
-        def encode_batch(self, documents):  # type: ignore[no-untyped-def]
-            return super().encode_batch([text.lower() for text in documents])
+        def encode_some(self, documents):  # type: ignore[no-untyped-def]
+            return super().encode_some([text.lower() for text in documents])
 
     with pytest.raises(CodecError, match="'Loud'"):
         random_model(Lower()).score(["quiet", "Loud"])

@@ -36,6 +36,15 @@ def to_text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
+def has_surrogates(text: str) -> bool:
+    """Return whether ``text`` holds surrogates; to encode it is the quickest way to ask."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def documents_of(documents: Iterable[str]) -> Iterable[str]:
     """Return documents as they are, having refused one string where several are meant.
 

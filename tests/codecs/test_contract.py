@@ -182,8 +182,8 @@ class Forgetful(ByteCodec):
 
 
 class OtherBatch(ByteCodec):
-    def encode_batch(self, documents: Any) -> Any:
-        return super().encode_batch([text.strip() for text in documents])
+    def encode_some(self, documents: Any) -> Any:
+        return super().encode_some([text.strip() for text in documents])
 
 
 class Normalising(ByteCodec):

@@ -43,7 +43,7 @@ def compare(
 ) -> None:
     """Train one model with each codec on the same documents and compare their bits per byte.
 
-    The budget holds for each job, a codec and a seed; 40 seconds if none is given. A time is turned into bytes by
+    The budget holds for each job, a codec and a seed; 60 seconds if none is given. A time is turned into bytes by
     the slowest codec, so that all read the same.
     """
     from granular_lm.corpus.bios import generate_bios

@@ -58,7 +58,7 @@ class CharCodec(Codec):
         ids: list[int] = self.encode_batch([text]).ids.tolist()
         return ids
 
-    def encode_batch(self, documents: Sequence[str]) -> EncodedDocuments:
+    def encode_some(self, documents: Sequence[str]) -> EncodedDocuments:
         """Encode many documents by one table look-up over all their code points."""
         points = np.frombuffer("".join(documents).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         ids = self._id_of_point.take(points)

@@ -18,7 +18,7 @@ from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from granular_lm.codecs.base import Codec, EncodedDocuments, check_integer_option, offsets_of, type_of_ids
 from granular_lm.codecs.byte import NUM_BYTES
 from granular_lm.errors import CodecError, OptionError
-from granular_lm.text import to_bytes
+from granular_lm.text import has_surrogates, to_bytes
 
 MODEL_FILE = "spm.model"
 SPACE_MARK = "\u2581"  # SentencePiece writes a space as this character, so the character itself needs its bytes
@@ -72,7 +72,7 @@ class SentencePieceCodec(Codec):
         ids: list[int] = self.encode_batch([text]).ids.tolist()
         return ids
 
-    def encode_batch(self, documents: Sequence[str]) -> EncodedDocuments:
+    def encode_some(self, documents: Sequence[str]) -> EncodedDocuments:
         """Encode many documents with one call of SentencePiece."""
         spelled = self._with_spelled_characters(documents)
         plain = list(documents)
@@ -86,7 +86,8 @@ class SentencePieceCodec(Codec):
 
     def _with_spelled_characters(self, documents: Sequence[str]) -> list[int]:
         """Return which documents have characters to spell in byte pieces; as a rule there are none."""
-        if not SPELLED.search("".join(documents)):
+        joined = "".join(documents)
+        if not any(special in joined for special in (SPACE_MARK, "\x00")) and not has_surrogates(joined):
             return []
         return [index for index, text in enumerate(documents) if SPELLED.search(text)]
 

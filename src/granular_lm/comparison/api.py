@@ -61,7 +61,7 @@ def compare(
         seeds: How many times each codec is trained, each with another start and order.
         max_time: Budget in seconds for each job: the slowest codec is timed, and all read as much as it can.
         epochs: Budget in passes over the training documents.
-        max_bytes: Budget in bytes read by each job. With none of the three, 40 seconds a job.
+        max_bytes: Budget in bytes read by each job. With none of the three, 60 seconds a job.
         preset: A network shape, one of `granular_lm.weights.PRESETS`.
         network: Changes to single values of that shape.
         options: Learning rate, batch size and the like; its seed is replaced by 0 to ``seeds - 1``.

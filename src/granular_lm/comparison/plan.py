@@ -13,7 +13,7 @@ from granular_lm.weights import ModelConfig
 if TYPE_CHECKING:
     from granular_lm.training import Budget, TrainingOptions
 
-DEFAULT_SECONDS = 40.0
+DEFAULT_SECONDS = 60.0
 MATCHES = ("data",)
 PARTS = ("train", "valid", "test")
 
