@@ -125,7 +125,7 @@ class LanguageModel:
             OutputExistsError: The folder exists and is not empty.
         """
         with new_folder(Path(folder)) as work:
-            self.write_into(work, title=Path(folder).name)
+            self.write_into(work, title=Path(folder).resolve().name)
 
     def write_into(self, folder: Path, *, title: str) -> None:
         """Write the files of the model folder into an existing, empty folder."""

@@ -179,6 +179,12 @@ def test_a_sample_as_json(generator: Generator) -> None:
     assert repr(sample).startswith("Sample(")
 
 
+def test_a_name_is_no_model() -> None:
+    """The error says which function takes a name."""
+    with pytest.raises(OptionError, match=r"Generator\.from_pretrained\('bios-byte'\)"):
+        Generator("bios-byte")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -186,6 +192,7 @@ def test_a_sample_as_json(generator: Generator) -> None:
         ({"max_bytes": 10**30}, "max_bytes=1000000"),
         ({"temperature": -0.5}, "temperature=-0.5"),
         ({"seed": -1}, "seed=-1"),
+        ({"prompt": b"a"}, "prompt=b'a'"),
         ({"prompt": "four", "max_bytes": 4}, "no room after the prompt of 4 bytes; give at least 5"),
         ({"prompt": "\udcf0\udc9f", "max_bytes": 3}, "no room after the prompt of 2 bytes; give at least 4"),
     ],

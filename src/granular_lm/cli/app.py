@@ -59,5 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         print(f"granular-lm: {message(error)}", file=sys.stderr)  # noqa: T201 - the command line is where we print
         sys.exit(code)
     except KeyboardInterrupt:
+        print("granular-lm: interrupted.", file=sys.stderr)  # noqa: T201
         sys.exit(130)
     sys.exit(0)

@@ -47,7 +47,6 @@ def train(
     from granular_lm.errors import CorpusError
     from granular_lm.files import refuse_existing
 
-    output = output.resolve()
     refuse_existing(output)
     documents = read_documents(data, field=field, column=column, whole_file=whole_file)
     validation: Any = _share(valid)
@@ -113,7 +112,7 @@ def _share(valid: str) -> float | None:
 def _tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
     about = model.training
     if about["ended"] != "budget":
-        typer.echo(f"granular-lm: training {about['ended']} The best weights so far are kept.", err=True)
+        typer.echo(f"granular-lm: training {about['ended'].rstrip('.')}; the best weights so far are kept.", err=True)
     if json:
         print_json({"output": str(output), "parameters": model.num_parameters, **about})
         return

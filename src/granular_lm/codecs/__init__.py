@@ -1,7 +1,8 @@
 """Text to token ids and back, at any level of resolution."""
 
 from granular_lm.codecs.base import Codec, EncodedDocuments
-from granular_lm.codecs.registry import available_codecs, codec_class, train_codec
+from granular_lm.codecs.registry import available_codecs, codec_class
+from granular_lm.codecs.spec import train_codec
 from granular_lm.codecs.storage import load_codec, save_codec
 
 __all__ = [

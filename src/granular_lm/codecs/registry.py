@@ -4,12 +4,10 @@ A package offers a codec by an entry point in the group ``granular_lm.codecs``. 
 importing anything; a class is imported when its name is asked for; one name offered twice is refused.
 """
 
-from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
 
 from granular_lm.codecs.base import Codec
 from granular_lm.errors import CodecError, CodecNotFoundError
-from granular_lm.text import documents_of
 
 GROUP = "granular_lm.codecs"
 
@@ -40,23 +38,6 @@ def codec_class(name: str) -> type[Codec]:
             "mend or remove that package."
         )
     return loaded
-
-
-def train_codec(name: str, documents: Iterable[str], **options: object) -> Codec:
-    """Return the codec called ``name``, trained on ``documents``.
-
-    Args:
-        name: One of `available_codecs`.
-        documents: The training documents, and only those: never development or test text.
-        options: The codec's own options, such as ``min_count`` or ``vocab_size``.
-
-    Raises:
-        CodecNotFoundError: No installed package offers the name.
-        CodecError: The codec cannot be trained on these documents, or knows no such option.
-    """
-    trained_class = codec_class(name)
-    refuse_unknown_options(trained_class, options)
-    return trained_class.train(documents_of(documents), **options)
 
 
 def find_entry_point(name: str) -> EntryPoint:

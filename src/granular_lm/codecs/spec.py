@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from granular_lm.codecs.base import Codec
-from granular_lm.codecs.registry import codec_class, refuse_unknown_options, train_codec
+from granular_lm.codecs.registry import codec_class, refuse_unknown_options
 from granular_lm.errors import OptionError
+from granular_lm.text import documents_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,28 @@ class CodecSpec:
 
     def train(self, documents: Iterable[str]) -> Codec:
         """Return the codec, trained on ``documents``."""
-        return train_codec(self.name, documents, **self.options)
+        return codec_class(self.name).train(documents_of(documents), **self.options)
 
     def __str__(self) -> str:
         options = ",".join(f"{key}={value}" for key, value in self.options.items())
         return f"{self.name}:{options}" if options else self.name
+
+
+def train_codec(name: str, documents: Iterable[str], **options: object) -> Codec:
+    """Return the codec called ``name``, trained on ``documents``.
+
+    Args:
+        name: One of `available_codecs`, with options behind a colon if wanted: ``"spm:vocab_size=512"``.
+        documents: The training documents, and only those: never development or test text.
+        options: The codec's own options, such as ``min_count`` or ``vocab_size``.
+
+    Raises:
+        CodecNotFoundError: No installed package offers the name.
+        CodecError: The codec cannot be trained on these documents, or knows no such option.
+    """
+    spec = CodecSpec.parse(name)
+    refuse_unknown_options(codec_class(spec.name), options)
+    return CodecSpec(spec.name, {**spec.options, **options}).train(documents)
 
 
 def _parse_option(item: str, text: str) -> tuple[str, object]:

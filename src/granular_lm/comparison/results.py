@@ -67,11 +67,19 @@ class Comparison:
         ]
 
     def answer(self) -> str:
-        """Return the outcome in a sentence."""
+        """Return the outcome in a sentence, and in a second one if no model was worth the training."""
+        simplest = min(self.baselines, key=lambda baseline: baseline["bpb"])
+        if simplest["bpb"] < self.mean(self.ranking()[0], "bpb"):
+            return (
+                f"{self._verdict()} {simplest['name']} needs {simplest['bpb']:.3f} without a model: train for longer."
+            )
+        return self._verdict()
+
+    def _verdict(self) -> str:
         best, *others = self.ranking()
-        said = f"{best} needs the fewest bits per byte here: {self.mean(best, 'bpb'):.3f}"
         if not others:
-            return f"{said}; nothing was compared with it."
+            return f"{best} needs {self.mean(best, 'bpb'):.3f} bits per byte; nothing was compared with it."
+        said = f"{best} needs the fewest bits per byte here: {self.mean(best, 'bpb'):.3f}"
         second = others[0]
         pair = next(pair for pair in self.pairs if {pair.a, pair.b} == {best, second})
         low, high = sorted(abs(bound) for bound in pair.ci)

@@ -92,7 +92,7 @@ def _check_enough(sizes: Counter[str], parts: list[str]) -> None:
         found = "1 distinct document" if len(sizes) == 1 else f"{len(sizes)} distinct documents"
         raise CorpusError(
             f"the corpus has {found} ({sizes.total()} in all, near-duplicates count once); a split into "
-            f"{', '.join(parts)} needs at least {len(parts)}. Give more documents, or set valid or test to 0."
+            f"{', '.join(parts)} needs at least {len(parts)}. Give more documents."
         )
 
 

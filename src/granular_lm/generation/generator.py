@@ -29,6 +29,8 @@ class Generator:
     """
 
     def __init__(self, model: StepModel) -> None:
+        if isinstance(model, str | Path):
+            raise OptionError(f"{str(model)!r} is a name, not a model; call Generator.from_pretrained({str(model)!r}).")
         self.model = model
 
     @classmethod
@@ -99,6 +101,8 @@ class Generator:
         """
         if n < 0:
             raise OptionError(f"n={n} is not accepted; give 0 or more.")
+        if not isinstance(prompt, str):
+            raise OptionError(f"prompt={prompt!r} is not accepted; give a str.")
         if seed is not None and seed < 0:
             raise OptionError(f"seed={seed} is not accepted; give a whole number of at least 0.")
         strategy = Strategy(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)

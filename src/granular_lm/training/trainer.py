@@ -142,6 +142,7 @@ class Trainer:
         self.progress = 0.0
         self.ended = "budget"
         self.evaluated_bytes = 0
+        self._affordable_bytes: int | None = None
         self._on_progress = on_progress
         self._evaluations_done = 0
         cut: dict[str, int] = {"window_bytes": options.window_bytes, "seed": options.seed}
@@ -205,22 +206,23 @@ class Trainer:
                 loss, state[0] = self._nats(window, state[0])
                 nats += self._sum_over_processes(loss)
                 num_bytes += window.num_bytes
+        self.evaluated_bytes = num_bytes
         return nats / NATS_PER_BIT / max(num_bytes, 1)
 
     def _evaluated_windows(self) -> Iterator[tuple[Window, list[TorchState | None]]]:
         """Yield windows of development documents, each with the place where its batch keeps the carried state."""
         assert self._valid_batches is not None
-        if not self.evaluated_bytes:
+        if self._affordable_bytes is None:
             expected_bytes = self.bytes_seen / self.progress if self.progress else math.inf
             affordable = min(EVALUATED_SHARE * expected_bytes, MOST_EVALUATED_BYTES)
-            self.evaluated_bytes = int(max(affordable, FEWEST_EVALUATED_BYTES))
+            self._affordable_bytes = int(max(affordable, FEWEST_EVALUATED_BYTES))
         num_bytes = 0
         for windows in self._valid_batches.epoch(0):
             state: list[TorchState | None] = [None]
             for window in windows:
                 yield window, state
                 num_bytes += window.num_bytes
-                if num_bytes >= self.evaluated_bytes:
+                if num_bytes >= self._affordable_bytes:
                     return
 
     def _train(self) -> None:
