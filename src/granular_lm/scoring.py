@@ -39,7 +39,7 @@ class StepModel(Protocol):
         """Read one token of each string; return log-probabilities (B, V) in nats and the new state."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Score:
     """The bits of one document.
 
@@ -63,6 +63,9 @@ class Score:
     def bits(self) -> float:
         """All bits of the document, the stop included."""
         return self.bits_content + self.bits_stop
+
+    def __repr__(self) -> str:
+        return f"Score(bits={self.bits:.2f}, num_bytes={self.num_bytes}, num_tokens={self.num_tokens})"
 
 
 @dataclass(frozen=True, slots=True)

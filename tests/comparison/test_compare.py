@@ -1,6 +1,7 @@
 """The comparison, end to end on a few bios."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -10,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 import granular_lm as glm
+from granular_lm.comparison.table import pairs_table, results_table
 from granular_lm.corpus.split import near_duplicate_key
 from granular_lm.errors import CorpusError, OptionError, OutputExistsError
 from granular_lm.training import TrainingOptions
@@ -168,6 +171,16 @@ def test_the_answer_names_the_best(comparison: glm.Comparison) -> None:
     rows = [line for line in comparison.table().splitlines() if "±" in line]
     assert best in rows[0]
     assert len(rows) == 3
+
+
+def test_tables_fit_a_narrow_terminal(comparison: glm.Comparison) -> None:
+    """In 80 columns no number is cut short, whatever the codecs are called."""
+    for table in (results_table(comparison, 80), pairs_table(comparison)):
+        out = io.StringIO()
+        Console(file=out, width=80).print(table)
+        assert "…" not in out.getvalue()
+        assert max(map(len, out.getvalue().splitlines())) <= 80
+    assert repr(comparison).startswith("Comparison(bits per byte: ")
 
 
 def test_a_time_budget_is_turned_into_bytes_once(

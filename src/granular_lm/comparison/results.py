@@ -17,7 +17,7 @@ from granular_lm.files import replaced_file
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comparison:
     """Several codecs on the same documents.
 
@@ -38,6 +38,10 @@ class Comparison:
     baselines: Sequence[dict[str, Any]]
     num_bytes: NDArray[np.int64]
     clusters: NDArray[np.int64]
+
+    def __repr__(self) -> str:
+        outcome = ", ".join(f"{codec} {self.mean(codec, 'bpb'):.3f}" for codec in self.ranking())
+        return f"Comparison(bits per byte: {outcome})"
 
     @property
     def codecs(self) -> list[str]:

@@ -22,7 +22,7 @@ def results_table(comparison: Comparison, width: int = NARROW) -> Table:
     """
     shown = [name for name, (_, is_detail) in COLUMNS.items() if width >= NARROW or not is_detail]
     table = Table(title="bits per byte on the test documents (lower is better)", title_justify="left")
-    table.add_column("codec", overflow="fold")
+    table.add_column("codec", overflow="fold", min_width=6)
     for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     for codec in comparison.ranking():
@@ -36,9 +36,10 @@ def results_table(comparison: Comparison, width: int = NARROW) -> Table:
 def pairs_table(comparison: Comparison) -> Table:
     """Return one row for every two codecs."""
     table = Table(title="differences, document by document", title_justify="left")
-    table.add_column("pair", no_wrap=True)
-    for name in ("Δ bpb", "95 % CI (documents)", "p (unadjusted)", "verdict"):
-        table.add_column(name, justify="right")
+    table.add_column("pair", overflow="fold", min_width=6)
+    for name in ("Δ bpb", "95 % CI (documents)", "p (unadjusted)"):
+        table.add_column(name, justify="right", min_width=7)
+    table.add_column("verdict", justify="right", overflow="fold", min_width=10)
     for pair in comparison.pairs:
         low, high = pair.ci
         table.add_row(

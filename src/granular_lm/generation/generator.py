@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 from granular_lm.errors import OptionError
 from granular_lm.generation.drawing import Drawing, Rules
@@ -13,6 +13,18 @@ from granular_lm.model import LanguageModel
 from granular_lm.scoring import StepModel
 
 STRINGS_AT_ONCE = 256
+
+
+class SamplingOptions(TypedDict, total=False):
+    """The options of `Generator.iter_samples`, for those that pass them on."""
+
+    temperature: float
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    max_bytes: int
+    valid_utf8: bool
+    seed: int | None
 
 
 class Generator:
@@ -32,6 +44,9 @@ class Generator:
         if isinstance(model, str | Path):
             raise OptionError(f"{str(model)!r} is a name, not a model; call Generator.from_pretrained({str(model)!r}).")
         self.model = model
+
+    def __repr__(self) -> str:
+        return f"Generator({self.model!r})"
 
     @classmethod
     def from_pretrained(cls, name_or_folder: str | Path) -> "Generator":
@@ -64,7 +79,7 @@ class Generator:
         )
         return drawn
 
-    def sample_batch(self, n: int, prompt: str = "", **options: Any) -> list[Sample]:
+    def sample_batch(self, n: int, prompt: str = "", **options: Unpack[SamplingOptions]) -> list[Sample]:
         """Draw ``n`` strings and return them together; the options are those of `iter_samples`."""
         return list(self.iter_samples(n, prompt, **options))
 
