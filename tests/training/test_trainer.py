@@ -126,6 +126,21 @@ def test_interrupting_keeps_the_best_so_far(bios: list[str]) -> None:
     assert math.isfinite(model.training["valid_bpb"])
 
 
+def test_an_infinite_development_loss_is_never_the_best(
+    bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NaN at the first evaluation does not keep out the numbers after it, and NaN alone is an error."""
+    losses = iter([math.nan, 3.0, math.nan, 2.0])
+    trainer = trainer_of(bios, tmp_path, evaluations=4)
+    monkeypatch.setattr(trainer, "evaluate", lambda: next(losses))
+    trainer.run()
+    assert trainer.best_valid_bpb == 2.0
+    hopeless = trainer_of(bios, tmp_path, evaluations=4)
+    monkeypatch.setattr(hopeless, "evaluate", lambda: math.nan)
+    with pytest.raises(TrainingError, match="development loss is no finite number"):
+        hopeless.run()
+
+
 def test_divergence_keeps_the_best_so_far(bios: list[str]) -> None:
     """Weights that became NaN after an evaluation do not cost the ones before it."""
 

@@ -76,7 +76,7 @@ def compare(
                 dropout=dropout,
                 tie_embeddings=tie_embeddings,
             ),
-            options=TrainingOptions(**settings),  # type: ignore[arg-type]
+            options=TrainingOptions(**settings),
             output=output,
             on_stage=display.stage,
             on_progress=display,

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -61,6 +61,6 @@ WindowBytes = Annotated[
 Precision = Annotated[str | None, typer.Option(help="auto, bf16 or fp32.")]
 
 
-def given(**values: object) -> dict[str, object]:
+def given(**values: Any) -> dict[str, Any]:
     """Return the options that were given."""
     return {name: value for name, value in values.items() if value is not None}

@@ -1,5 +1,7 @@
 """``granular-lm train``: documents in, a model folder out."""
 
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,17 +46,14 @@ def train(
 ) -> None:
     """Train a model. The budget is a time, a number of passes, or a number of bytes; five minutes if none is given."""
     from granular_lm.corpus.readers import read_documents
-    from granular_lm.errors import CorpusError
     from granular_lm.files import refuse_existing
 
     refuse_existing(output)
-    documents = read_documents(data, field=field, column=column, whole_file=whole_file)
-    validation: Any = _share(valid)
-    if validation is None:
-        validation = read_documents([Path(valid)], field=field, column=column, whole_file=whole_file)
-    test_documents = list(read_documents([test], field=field, column=column, whole_file=whole_file)) if test else None
-    if test_documents is not None and not any(test_documents):
-        raise CorpusError(f"{test} has no text to score in {len(test_documents)} documents; give another file.")
+    read = partial(read_documents, field=field, column=column, whole_file=whole_file)
+    documents = read(data)
+    share = _share(valid)
+    validation = read([Path(valid)]) if share is None else share
+    test_documents = _with_text(test, read([test])) if test else None
 
     from accelerate import PartialState
 
@@ -89,7 +88,7 @@ def train(
                 dropout=dropout,
                 tie_embeddings=tie_embeddings,
             ),
-            options=TrainingOptions(**settings, seed=seed),  # type: ignore[arg-type]
+            options=TrainingOptions(**settings, seed=seed),
             on_progress=watch,
         )
     if not PartialState().is_main_process:
@@ -107,6 +106,16 @@ def _share(valid: str) -> float | None:
         return float(valid)
     except ValueError:
         return None
+
+
+def _with_text(path: Path, documents: Iterable[str]) -> list[str]:
+    """Return documents that can be scored: before hours of training is the time to find out that they cannot."""
+    from granular_lm.errors import CorpusError
+
+    found = list(documents)
+    if not any(found):
+        raise CorpusError(f"{path} has no text to score in {len(found)} documents; give another file.")
+    return found
 
 
 def _tell(model: "LanguageModel", output: Path, *, json: bool) -> None:

@@ -172,7 +172,8 @@ class Trainer:
         kept, and `ended` says why.
 
         Raises:
-            TrainingError: The gradient was not finite before there were any weights worth keeping.
+            TrainingError: The gradient or the development loss was not finite before there were any weights worth
+                keeping.
         """
         self._started = time.perf_counter()
         try:
@@ -183,8 +184,11 @@ class Trainer:
             if self.best_weights is None:
                 raise
             self.ended = f"diverged: {error}"
-        if self.best_weights is None:
-            self._keep_if_best(self.evaluate())
+        if self.best_weights is None and not self._keep_if_best(self.evaluate()):
+            raise TrainingError(
+                f"the development loss is no finite number after {self.step} updates; "
+                f"lower the learning rate (now {self.options.learning_rate:g})."
+            )
 
     @property
     def seconds(self) -> float:
@@ -307,8 +311,7 @@ class Trainer:
         self._on_progress(self, told)
 
     def _keep_if_best(self, valid_bpb: float) -> bool:
-        has_better = self.best_weights is not None and not valid_bpb < self.best_valid_bpb
-        if has_better and self._valid_batches is not None:
+        if self._valid_batches is not None and not valid_bpb < self.best_valid_bpb:  # NaN is never the best
             return False
         self.best_valid_bpb = valid_bpb
         self.best_weights = self.network.to_weights()
