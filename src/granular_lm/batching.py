@@ -7,78 +7,34 @@ for each shape. A document longer than the window is read in windows, one update
 over; a very long one (a whole book) is read as several segments side by side, each but the first entered from the
 zero state with the token before it.
 
+A corpus of more than a million documents is planned a million at a time, so that memory does not grow with it.
+
 Shape letters: N segments, B rows of a batch, T tokens of a window.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.codecs import Codec
-from granular_lm.errors import CodecError, CorpusError
-from granular_lm.text import to_bytes
+from granular_lm.token_store import TokenStore
+
+__all__ = ["IGNORED", "Batches", "Segments", "TokenStore", "Window", "shard"]
 
 Whole = TypeVar("Whole", int, NDArray[np.int64])
 
 IGNORED = -100
 """The target of a padded position: `torch.nn.functional.cross_entropy` leaves it out."""
 
-DOCUMENTS_AT_ONCE = 4096
 WIDTH_STEP = 8  # batch widths are multiples of this
 WINDOWS_PER_SEGMENT = 16
-
-
-@dataclass(frozen=True, slots=True)
-class TokenStore:
-    """Encoded documents, memory-mapped from a folder.
-
-    Attributes:
-        codec: What encoded them.
-        ids: All content ids, shape (tokens,), int32.
-        offsets: Document ``i`` is ``ids[offsets[i]:offsets[i + 1]]``, shape (documents + 1,), int64.
-        num_bytes: Raw bytes of each document, shape (documents,), int64.
-    """
-
-    codec: Codec
-    ids: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    num_bytes: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.num_bytes)
-
-    @classmethod
-    def write(cls, codec: Codec, documents: Iterable[str], folder: Path) -> "TokenStore":
-        """Encode documents into ``folder``, a few thousand at a time, and map the result.
-
-        Raises:
-            CodecError: The codec does not give a document back as it was.
-            CorpusError: There is no document, or not one byte in them.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        token_counts: list[NDArray[np.int64]] = []
-        byte_counts: list[NDArray[np.int64]] = []
-        stream = iter(documents)
-        path = folder / "ids.i32"
-        with path.open("wb") as out:
-            while chunk := list(islice(stream, DOCUMENTS_AT_ONCE)):
-                encoded = codec.encode_batch(chunk)
-                byte_counts.append(_checked_lengths(codec, chunk, encoded.ids, encoded.offsets))
-                token_counts.append(np.diff(encoded.offsets))
-                out.write(encoded.ids.tobytes())
-        if not any(counts.any() for counts in byte_counts):
-            met = sum(map(len, byte_counts))
-            raise CorpusError(
-                f"there is nothing to read in {met} documents of 0 bytes; give at least one non-empty one."
-            )
-        ids = np.memmap(path, dtype=np.int32, mode="r")
-        offsets = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.concatenate(token_counts))])
-        return cls(codec, ids, offsets, np.concatenate(byte_counts))
+DOCUMENTS_PER_GROUP = 2**20
+DOCUMENTS_PER_BLOCK = 4096  # neighbours that stay in one group: each group is read from some hundred places
+ROWS_BETWEEN_RELEASES = 4096  # each may map 64 KiB of neighbours, so this bounds the mapped pages at some 256 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +55,34 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class _Segments:
-    """Stretches of documents; positions count the document's tokens and then its stop."""
+class Segments:
+    """Stretches of documents, such as the rows of a batch; positions count the document's tokens and then its stop.
 
-    document: NDArray[np.int64]  # (N,)
-    start: NDArray[np.int64]  # (N,)
-    end: NDArray[np.int64]  # (N,)
-    windows: NDArray[np.int64]  # (N,) how many windows it is read in
-    width: NDArray[np.int64]  # (N,) bytes of a window, rounded up
+    Attributes:
+        document: Which document each is from, shape (N,).
+        start: Its first position, shape (N,).
+        end: The position behind its last, shape (N,).
+        windows: How many windows it is read in, shape (N,).
+        width: Bytes of a window, rounded up, shape (N,).
+    """
+
+    document: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    windows: NDArray[np.int64]
+    width: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.document)
+
+    def take(self, rows: NDArray[np.int64]) -> "Segments":
+        """Return some of them."""
+        return Segments(self.document[rows], self.start[rows], self.end[rows], self.windows[rows], self.width[rows])
+
+    def windows_of_batch(self) -> tuple[int, int]:
+        """Return how many windows a batch of these is read in, and the tokens T of each."""
+        count = int(self.windows[0])
+        return count, _window_width(int((self.end - self.start).max()), count)
 
 
 class Batches:
@@ -132,67 +108,72 @@ class Batches:
     ) -> None:
         self.store = store
         self.batch_bytes = batch_bytes
+        self.window_bytes = window_bytes
+        self.windows_per_segment = windows_per_segment
         self.seed = seed
-        self._segments = _cut(store, window_bytes, windows_per_segment)
 
-    def epoch(self, number: int) -> Iterator[list[Window]]:
+    def epoch(self, number: int, start: int = 0) -> Iterator[list[Window]]:
         """Yield every batch of one pass over the corpus, each as its windows in order.
 
         Args:
             number: Which pass, from 0; each has its own shuffle.
+            start: How many batches to leave out, as those that an interrupted run has read; they cost no reading.
         """
-        for rows in self.plan(number):
-            yield list(self._windows(rows))
+        rows = 0
+        for batch in self.plan(number, start):
+            yield list(self._windows(batch))
+            rows += len(batch)
+            if rows >= ROWS_BETWEEN_RELEASES:
+                self.store.release()
+                rows = 0
 
-    def plan(self, number: int) -> list[NDArray[np.int64]]:
-        """Return which segments go together in each batch of a pass, longest first within a batch."""
+    def plan(self, number: int, start: int = 0) -> Iterator[Segments]:
+        """Yield which segments go together in each batch of a pass, longest first within a batch.
+
+        Args:
+            number: Which pass, from 0.
+            start: How many batches to leave out.
+        """
         rng = np.random.default_rng([self.seed, number])
-        segments = self._segments
-        order = rng.permutation(len(segments.document))
-        order = order[np.lexsort([-segments.width[order], segments.windows[order]])]
-        batches = []
-        for same in np.split(order, np.flatnonzero(np.diff(segments.windows[order])) + 1):
-            position = 0
-            while position < len(same):
-                rows = max(1, self.batch_bytes // int(segments.width[same[position]]))
-                batches.append(same[position : position + rows])
-                position += rows
-        return [batches[index] for index in rng.permutation(len(batches))]
+        for documents in _groups(len(self.store), rng):
+            segments = _cut(self.store, documents, self.window_bytes, self.windows_per_segment)
+            batches = _batched(segments, self.batch_bytes, rng)
+            yield from map(segments.take, islice(batches, start, None))
+            start = max(0, start - len(batches))
+            self.store.release()
 
-    def documents_of(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the documents that the segments of a batch come from."""
-        return self._segments.document[rows]
+    def shapes(self, number: int) -> Counter[tuple[int, int]]:
+        """Return how many windows of each shape (B, T) a pass reads; torch prepares its kernels for each shape."""
+        shapes: Counter[tuple[int, int]] = Counter()
+        for batch in self.plan(number):
+            count, width = batch.windows_of_batch()
+            shapes[len(batch), width] += count
+        return shapes
 
-    def _windows(self, rows: NDArray[np.int64]) -> Iterator[Window]:
+    def padding(self, number: int) -> float:
+        """Return the share of a pass's target positions that are padding, 0 to 1."""
+        positions = sum(rows * width * count for (rows, width), count in self.shapes(number).items())
+        return 1 - (len(self.store.ids) + len(self.store)) / positions
+
+    def _windows(self, batch: Segments) -> Iterator[Window]:
         """Cut the segments of a batch into windows of one width.
 
         A row that has ended is padded to the last window. It is never padded before its end: the state that is
         carried over would have read the padding.
         """
-        segments = self._segments
-        documents, start, end = segments.document[rows], segments.start[rows], segments.end[rows]
-        count = int(segments.windows[rows[0]])
-        width = _window_width(int((end - start).max()), count)
+        count, width = batch.windows_of_batch()
         for number in range(count):
-            first = start + number * width
-            yield self._window(documents, first, np.minimum(first + width, end), width, is_first=number == 0)
+            yield self._window(batch, number, width)
 
-    def _window(
-        self,
-        documents: NDArray[np.int64],
-        first: NDArray[np.int64],
-        last: NDArray[np.int64],
-        width: int,
-        *,
-        is_first: bool,
-    ) -> Window:
-        """Gather positions ``first`` to ``last`` of each document as one padded rectangle."""
-        position = first[:, None] + np.arange(width)
-        targets = self._tokens(documents, position)
-        targets[position >= last[:, None]] = IGNORED
-        inputs = self._tokens(documents, position - 1)
-        num_bytes = int(self.store.codec.token_lengths[targets[targets != IGNORED]].sum())
-        return Window(inputs, targets, num_bytes, is_first)
+    def _window(self, batch: Segments, number: int, width: int) -> Window:
+        """Gather window ``number`` of each segment as one padded rectangle."""
+        position = (batch.start + number * width)[:, None] + np.arange(-1, width)
+        tokens = self._tokens(batch.document, position)
+        inputs, targets = tokens[:, :-1].copy(), tokens[:, 1:].copy()
+        is_read = position[:, 1:] < batch.end[:, None]
+        num_bytes = int(self.store.codec.token_lengths[targets[is_read]].sum())
+        targets[~is_read] = IGNORED
+        return Window(inputs, targets, num_bytes, is_first=number == 0)
 
     def _tokens(self, documents: NDArray[np.int64], position: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the token at each position, shape (B, T); before and after a document stands the stop."""
@@ -200,7 +181,9 @@ class Batches:
         start, stop = store.offsets[documents][:, None], store.offsets[documents + 1][:, None]
         where = start + position
         inside = (where >= start) & (where < stop)
-        return np.where(inside, store.ids[np.where(inside, where, 0)], store.codec.stop_id).astype(np.int64)
+        tokens = store.ids[np.where(inside, where, 0)].astype(np.int64)
+        tokens[~inside] = store.codec.stop_id
+        return tokens
 
 
 def shard(window: Window, rank: int, world_size: int) -> Window:
@@ -214,21 +197,49 @@ def shard(window: Window, rank: int, world_size: int) -> Window:
     return Window(inputs, targets, window.num_bytes, window.is_first)
 
 
-def _cut(store: TokenStore, window_bytes: int, windows_per_segment: int | None) -> _Segments:
+def _groups(count: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]:
+    """Yield the documents that are planned together: all if they are few, else random blocks of them."""
+    groups = -(-count // DOCUMENTS_PER_GROUP)
+    if groups == 1:
+        yield np.arange(count)
+        return
+    blocks = rng.permutation(-(-count // DOCUMENTS_PER_BLOCK))
+    for drawn in np.array_split(blocks, groups):
+        documents = (drawn[:, None] * DOCUMENTS_PER_BLOCK + np.arange(DOCUMENTS_PER_BLOCK)).ravel()
+        yield documents[documents < count]  # the last block may not be full
+
+
+def _batched(segments: Segments, batch_bytes: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Return which segments, by index, go together in each batch: those of like length, in random order."""
+    order = rng.permutation(len(segments))
+    order = order[np.lexsort([-segments.width[order], segments.windows[order]])]
+    batches = []
+    for same in np.split(order, np.flatnonzero(np.diff(segments.windows[order])) + 1):
+        position = 0
+        while position < len(same):
+            rows = max(1, batch_bytes // int(segments.width[same[position]]))
+            batches.append(same[position : position + rows])
+            position += rows
+    return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def _cut(
+    store: TokenStore, documents: NDArray[np.int64], window_bytes: int, windows_per_segment: int | None
+) -> Segments:
     """Cut documents into segments, and say in how many windows each is read, from byte lengths alone."""
-    lengths = np.diff(store.offsets) + 1  # the stop is a target, too
-    pieces = np.ones(len(store), dtype=np.int64)
+    targets = store.num_bytes[documents] + 1  # the stop is a target, too
+    pieces = np.ones_like(targets)
     if windows_per_segment is not None:
-        pieces = -(-(store.num_bytes + 1) // (window_bytes * windows_per_segment))
-    document = np.repeat(np.arange(len(store)), pieces)
-    rank = np.arange(len(document)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    parts = pieces[document]
-    segment_bytes = -(-(store.num_bytes[document] + 1) // parts)
+        pieces = -(-targets // (window_bytes * windows_per_segment))
+    rank = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    document, parts = np.repeat(documents, pieces), np.repeat(pieces, pieces)
+    segment_bytes = -(-np.repeat(targets, pieces) // parts)
     windows = -(-segment_bytes // window_bytes)
-    return _Segments(
+    lengths = store.offsets[document + 1] - store.offsets[document] + 1
+    return Segments(
         document=document,
-        start=lengths[document] * rank // parts,
-        end=lengths[document] * (rank + 1) // parts,
+        start=lengths * rank // parts,
+        end=lengths * (rank + 1) // parts,
         windows=windows,
         width=_rounded_up(-(-segment_bytes // windows)),
     )
@@ -243,24 +254,3 @@ def _window_width(longest: int, count: int) -> int:
 
 def _rounded_up(width: Whole) -> Whole:
     return -(-width // WIDTH_STEP) * WIDTH_STEP
-
-
-def _checked_lengths(
-    codec: Codec, documents: list[str], ids: NDArray[np.int32], offsets: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Return the raw bytes of each document, having checked that the codec gives every one back."""
-    raw = list(map(to_bytes, documents))
-    lengths = np.fromiter(map(len, raw), dtype=np.int64, count=len(raw))
-    ends = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(codec.token_lengths[ids], dtype=np.int64)])
-    same_lengths = np.array_equal(np.diff(ends[offsets]), lengths)
-    if not same_lengths or codec.decode_bytes(ids.tolist()) != b"".join(raw):
-        lossy = next(text for text, data in zip(documents, raw, strict=True) if _loses(codec, text, data))
-        raise CodecError(
-            f"codec {codec.name!r} does not give back {lossy[:40]!r} as it was; its bits per byte would mean nothing. "
-            "Give a codec that passes granular_lm.testing.check_codec."
-        )
-    return lengths
-
-
-def _loses(codec: Codec, text: str, data: bytes) -> bool:
-    return codec.decode_bytes(codec.encode(text)) != data

@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from granular_lm.corpus.readers import read_documents
 from granular_lm.corpus.split import (
     LOCK_FILE,
+    Part,
     Split,
     documents_hash,
     drop_exact_duplicates,
     near_duplicate_key,
+    part_of_documents,
     split_documents,
     write_split,
 )
@@ -137,6 +139,35 @@ def test_another_seed_gives_another_split() -> None:
     """The seed decides which groups go where; the same one gives the same split."""
     assert split_documents(WORDS, seed=1) == split_documents(WORDS, seed=1)
     assert split_documents(WORDS, seed=1).test != split_documents(WORDS, seed=2).test
+
+
+def test_the_split_of_a_corpus_is_pinned() -> None:
+    """A later version makes the same split, or models that were tested on it could not be compared any more."""
+    split = split_documents(WORDS, seed=7)
+    assert split.test[:6] == ["aaa", "aae", "aba", "agc", "agd", "aia"]
+    assert split.valid[:6] == ["adg", "afc", "afe", "agf", "aij", "bag"]
+    hashes = ["254c04c165be3621", "4a3f61fb28d5f66f", "13b7c56fb5774250"]
+    assert [documents_hash(part)[:16] for part in parts(split)] == hashes
+
+
+def test_groups_are_lined_up_by_the_keyed_hash_of_their_key() -> None:
+    """The documents that come first by BLAKE2b, under the hash of the seed as its key, are the test part."""
+    secret = hashlib.blake2b(b"5").digest()
+    lined_up = sorted(WORDS, key=lambda word: hashlib.blake2b(word.encode(), key=secret).digest())
+    split = split_documents(WORDS, valid=0.1, test=0.05, seed=5)
+    assert (set(split.test), set(split.valid)) == (set(lined_up[:50]), set(lined_up[50:150]))
+
+
+@settings(deadline=None)
+@given(few_words, st.integers(0, 5))
+def test_documents_that_pass_by_are_split_as_a_list_is(documents: list[str], seed: int) -> None:
+    """The part of each document of a stream is the one that it is put into when all are held."""
+    assume(len(keys(documents)) >= 3)
+    part_of = part_of_documents(iter(documents), valid=0.2, test=0.1, seed=seed)
+    split = split_documents(documents, valid=0.2, test=0.1, seed=seed)
+    for part, expected in zip((Part.TRAIN, Part.VALID, Part.TEST), parts(split), strict=True):
+        assert [text for text, its_part in zip(documents, part_of, strict=True) if its_part == part] == expected
+    assert part_of.itemsize == 1
 
 
 def test_shares_of_groups_of_one_are_exact() -> None:

@@ -8,19 +8,24 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from itertools import accumulate
+from enum import IntEnum
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from granular_lm.corpus.stream import DocumentsDigest, in_chunks
 from granular_lm.errors import CorpusError, OptionError
 from granular_lm.files import new_folder
 from granular_lm.text import to_bytes, to_text
 
 LOCK_FILE = "data.lock.json"
 SCHEMA = 1
+HASH_BYTES = 8
 LINK = re.compile(r"https?://[!-~]+|\bwww\.[!-~]+|@[a-z0-9_]+")
 INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 JOINED_BY_JSON = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -35,11 +40,16 @@ class Split:
     test: list[str]
 
 
-def split_documents(documents: Sequence[str], *, valid: float = 0.05, test: float = 0.05, seed: int = 0) -> Split:
-    """Split a corpus so that documents with one `near_duplicate_key` stay together.
+class Part(IntEnum):
+    """What `part_of_documents` calls the parts."""
 
-    Groups are lined up by a keyed hash of their key and cut where the asked shares of the documents are most
-    nearly reached; each part asked for gets at least one group. The order of the documents has no influence.
+    TRAIN = 0
+    VALID = 1
+    TEST = 2
+
+
+def split_documents(documents: Sequence[str], *, valid: float = 0.05, test: float = 0.05, seed: int = 0) -> Split:
+    """Split a corpus that is held in memory; see `part_of_documents` for how.
 
     Args:
         documents: The whole corpus; exact duplicates are kept (see `drop_exact_duplicates`).
@@ -51,13 +61,38 @@ def split_documents(documents: Sequence[str], *, valid: float = 0.05, test: floa
         OptionError: A share is not in [0, 1), or they leave nothing to train on.
         CorpusError: There are fewer distinct documents than parts.
     """
+    part_of = part_of_documents(documents, valid=valid, test=test, seed=seed)
+    return Split(**{part.name.lower(): list(compress(documents, part_of == part)) for part in Part})
+
+
+def part_of_documents(
+    documents: Iterable[str], *, valid: float = 0.05, test: float = 0.05, seed: int = 0
+) -> NDArray[np.int8]:
+    """Return the `Part` of each document, those with one `near_duplicate_key` together.
+
+    Groups are lined up by a keyed hash of their key and cut where the asked shares of the documents are most
+    nearly reached; each part asked for gets at least one group. The order of the documents has no influence.
+    Documents are read once and not held: what is kept is eight bytes of the hash of each. Two keys that share them
+    count as one; in ten million documents there is such a pair once in some hundred thousand times.
+
+    Args:
+        documents: The whole corpus.
+        valid: Share of the documents for validation, 0 for none.
+        test: Share of the documents for the test, 0 for none.
+        seed: Another seed gives another split.
+
+    Returns:
+        Shape (documents,).
+
+    Raises:
+        OptionError: A share is not in [0, 1), or they leave nothing to train on.
+        CorpusError: There are fewer distinct documents than parts.
+    """
     _check_shares(valid, test)
-    keys = [near_duplicate_key(text) for text in documents]
-    part_of_key = _assign(Counter(keys), {"test": test, "valid": valid}, seed)
-    parts: dict[str, list[str]] = {"train": [], "valid": [], "test": []}
-    for text, key in zip(documents, keys, strict=True):
-        parts[part_of_key[key]].append(text)
-    return Split(**parts)
+    shares = {part: share for part, share in ((Part.TEST, test), (Part.VALID, valid)) if share > 0}
+    hashes = _keyed_hashes(documents, seed)
+    last_hashes = _last_hashes(hashes, shares)
+    return np.array([*shares, Part.TRAIN], dtype=np.int8)[np.searchsorted(last_hashes, hashes)]
 
 
 def _check_shares(valid: float, test: float) -> None:
@@ -70,36 +105,41 @@ def _check_shares(valid: float, test: float) -> None:
         )
 
 
-def _assign(sizes: Counter[str], shares: dict[str, float], seed: int) -> dict[str, str]:
-    """Return the part of each key: first those of ``shares``, one after another, then train."""
-    asked = [name for name, share in shares.items() if share > 0]
-    _check_enough(sizes, ["train", *reversed(asked)])
-    keys = _shuffled(sizes, seed)
-    ends = list(accumulate(sizes[key] for key in keys))
-    parts: list[str] = []
-    for position, name in enumerate(asked, start=1):
-        first, last = len(parts) + 1, len(keys) - len(asked) + position - 1
-        filled = ends[len(parts) - 1] if parts else 0
-        goal = filled + shares[name] * sizes.total()
-        cut = min(range(first, last + 1), key=lambda cut: abs(ends[cut - 1] - goal))
-        parts += [name] * (cut - len(parts))
-    parts += ["train"] * (len(keys) - len(parts))
-    return dict(zip(keys, parts, strict=True))
-
-
-def _check_enough(sizes: Counter[str], parts: list[str]) -> None:
-    if len(sizes) < len(parts):
-        found = "1 distinct document" if len(sizes) == 1 else f"{len(sizes)} distinct documents"
-        raise CorpusError(
-            f"the corpus has {found} ({sizes.total()} in all, near-duplicates count once); a split into "
-            f"{', '.join(parts)} needs at least {len(parts)}. Give more documents."
-        )
-
-
-def _shuffled(keys: Iterable[str], seed: int) -> list[str]:
-    """Return the keys in an order that depends on the seed and on nothing else."""
+def _keyed_hashes(documents: Iterable[str], seed: int) -> NDArray[np.uint64]:
+    """Return a hash of each document's key that depends on the seed and on nothing else, shape (documents,)."""
     secret = hashlib.blake2b(str(seed).encode()).digest()
-    return sorted(keys, key=lambda key: (hashlib.blake2b(to_bytes(key), key=secret).digest(), key))
+    heads = bytearray()
+    for text in documents:
+        heads += hashlib.blake2b(to_bytes(near_duplicate_key(text)), key=secret).digest()[:HASH_BYTES]
+    return np.frombuffer(heads, dtype=f">u{HASH_BYTES}").astype(np.uint64)
+
+
+def _last_hashes(hashes: NDArray[np.uint64], shares: dict[Part, float]) -> NDArray[np.uint64]:
+    """Return the largest hash in each part of ``shares``, which follow one another from the smallest hash on."""
+    groups, sizes = np.unique(hashes, return_counts=True)
+    _check_enough(len(groups), len(hashes), [Part.TRAIN, *reversed(shares)])
+    ends = np.cumsum(sizes)
+    cut, last = 0, []
+    for left, share in zip(range(len(shares), 0, -1), shares.values(), strict=True):
+        filled = ends[cut - 1] if cut else 0
+        cut = _nearest(ends, filled + share * len(hashes), cut + 1, len(groups) - left)
+        last.append(groups[cut - 1])
+    return np.array(last, dtype=np.uint64)
+
+
+def _nearest(ends: NDArray[np.int64], goal: float, fewest: int, most: int) -> int:
+    """Return how many groups, ``fewest`` to ``most``, end nearest to ``goal`` documents; the fewer of two."""
+    above = int(np.searchsorted(ends, goal)) + 1
+    return min((min(max(count, fewest), most) for count in (above - 1, above)), key=lambda n: abs(ends[n - 1] - goal))
+
+
+def _check_enough(groups: int, documents: int, parts: list[Part]) -> None:
+    if groups < len(parts):
+        found = "1 distinct document" if groups == 1 else f"{groups} distinct documents"
+        raise CorpusError(
+            f"the corpus has {found} ({documents} in all, near-duplicates count once); a split into "
+            f"{', '.join(part.name.lower() for part in parts)} needs at least {len(parts)}. Give more documents."
+        )
 
 
 def near_duplicate_key(text: str) -> str:
@@ -116,7 +156,9 @@ def near_duplicate_key(text: str) -> str:
         '☕ 29'
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return LINK.sub("", folded).translate(_KEPT) or " ".join(text.split())
+    if "@" in folded or "://" in folded or "www." in folded:  # else the search for links takes most of the time
+        folded = LINK.sub("", folded)
+    return folded.translate(_KEPT) or " ".join(text.split())
 
 
 class _KeptCharacters(dict[int, int | None]):
@@ -146,10 +188,9 @@ def drop_exact_duplicates(documents: Iterable[str]) -> list[str]:
 
 def documents_hash(documents: Iterable[str]) -> str:
     """Return the SHA-256 of the documents' raw bytes, each preceded by its length; the order counts."""
-    digest = hashlib.sha256()
-    for text in documents:
-        data = to_bytes(text)
-        digest.update(len(data).to_bytes(8, "little") + data)
+    digest = DocumentsDigest()
+    for chunk in in_chunks(documents):
+        digest.update(map(to_bytes, chunk))
     return digest.hexdigest()
 
 
