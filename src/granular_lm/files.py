@@ -10,20 +10,28 @@ from granular_lm.errors import OutputExistsError
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a temporary folder that becomes ``target`` when the block ends well, and vanishes when it does not.
 
+    Args:
+        target: The folder to make.
+        replace: Whether it takes the place of a folder that is there; that one is whole until the end.
+
     Raises:
-        OutputExistsError: ``target`` exists and is anything but an empty folder.
+        OutputExistsError: ``target`` exists and is anything but an empty folder, and is not to be replaced.
     """
-    refuse_existing(target)
+    if not replace:
+        refuse_existing(target)
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True) as made:
         work = Path(made) / target.name
         work.mkdir()
         yield work
-        if target.is_dir():  # empty, and perhaps somebody's current folder: it has to stay the one it is
+        if replace and target.is_dir():
+            target.rename(Path(made) / "replaced")
+            work.rename(target)
+        elif target.is_dir():  # empty, and perhaps somebody's current folder: it has to stay the one it is
             for child in work.iterdir():
                 child.rename(target / child.name)
         else:
@@ -41,8 +49,14 @@ def refuse_existing(target: Path) -> None:
 
 
 @contextmanager
-def replaced_file(target: Path) -> Iterator[Path]:
-    """Give a temporary name beside ``target`` that replaces it when the block ends well."""
+def replaced_file(target: Path, *, is_forced_to_disk: bool = False) -> Iterator[Path]:
+    """Give a temporary name beside ``target`` that replaces it when the block ends well.
+
+    Args:
+        target: The file to write.
+        is_forced_to_disk: Whether the content is on the disk itself before the name changes, so that not even a
+            power cut leaves a file that is cut short.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     os.close(handle)
@@ -50,6 +64,9 @@ def replaced_file(target: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
+        if is_forced_to_disk:
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

@@ -99,7 +99,7 @@ def test_a_second_call_runs_nothing(comparison: glm.Comparison, folder: Path, bi
     """Finished jobs are found again, and give the same numbers."""
     updates: list[int] = []
     again = glm.compare(
-        [*bios, bios[0]], CODECS, seeds=2, output=folder, on_progress=lambda _, told: updates.append(told.step), **TINY
+        [*bios, bios[0]], CODECS, seeds=2, output=folder, on_step=lambda _, told: updates.append(told.step), **TINY
     )
     assert updates == []
     assert again.to_dict() == comparison.to_dict()
@@ -120,7 +120,7 @@ def test_only_what_is_missing_is_run(comparison: glm.Comparison, folder: Path, b
         seeds=2,
         output=copy,
         on_stage=stages.append,
-        on_progress=lambda trainer, told: seen.append(trainer.options.seed) if told.step == 1 else None,
+        on_step=lambda trainer, told: seen.append(trainer.options.seed) if told.step == 1 else None,
         **TINY,
     )
     assert len(seen) == 2

@@ -16,7 +16,7 @@ from granular_lm.batching import TokenStore
 from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
 from granular_lm.errors import CorpusError, OptionError, TrainingError
-from granular_lm.training import Budget, MetricsRecorder, Progress, Trainer, TrainingOptions, fit
+from granular_lm.training import Budget, Progress, Trainer, TrainingOptions, fit, write_metrics
 from granular_lm.training.precision import choose_precision
 from granular_lm.weights import ModelConfig
 
@@ -38,9 +38,9 @@ def trainer_of(documents: list[str], folder: Path, codec: Codec | None = None, *
         stores.append(TokenStore.write(codec, documents, folder / part))
     config = ModelConfig(vocab_size=codec.vocab_size, **{**SMALL, **settings.pop("network", {})})
     budget = settings.pop("budget", Budget(max_bytes=20_000))
-    on_progress = settings.pop("on_progress", None)
+    on_step = settings.pop("on_step", None)
     options = TrainingOptions(**{"precision": "fp32", "batch_bytes": 512, **settings})
-    return Trainer(config, *stores, budget=budget, options=options, on_progress=on_progress)
+    return Trainer(config, *stores, budget=budget, options=options, on_step=on_step)
 
 
 def test_it_learns_a_tiny_language() -> None:
@@ -79,9 +79,9 @@ def test_the_same_seed_gives_the_same_weights(bios: list[str]) -> None:
 def test_the_budget_in_bytes_is_kept(bios: list[str], tmp_path: Path) -> None:
     """The loop ends with the update that reaches the budget, every byte counted once."""
     seen: list[Progress] = []
-    trainer = trainer_of(bios, tmp_path, budget=Budget(max_bytes=7000), on_progress=lambda _, told: seen.append(told))
+    trainer = trainer_of(bios, tmp_path, budget=Budget(max_bytes=7000), on_step=lambda _, told: seen.append(told))
     trainer.run()
-    assert sum(told.num_bytes for told in seen) == trainer.bytes_seen == seen[-1].bytes_seen
+    assert sum(told.num_bytes for told in seen) == trainer.state.bytes_seen == seen[-1].bytes_seen
     assert seen[-1].bytes_seen >= 7000 > seen[-2].bytes_seen
     assert [told.step for told in seen] == list(range(1, len(seen) + 1))
     assert seen[-1].valid_bpb is not None
@@ -91,7 +91,7 @@ def test_one_epoch_reads_every_byte_once(bios: list[str], tmp_path: Path) -> Non
     """epochs=1 reads the corpus, no more and no less."""
     trainer = trainer_of(bios, tmp_path, budget=Budget(epochs=1))
     trainer.run()
-    assert trainer.bytes_seen == sum(len(text.encode()) for text in bios)
+    assert trainer.state.bytes_seen == sum(len(text.encode()) for text in bios)
 
 
 def test_the_best_weights_are_kept_not_the_last(
@@ -108,7 +108,7 @@ def test_the_best_weights_are_kept_not_the_last(
 
     monkeypatch.setattr(trainer, "evaluate", evaluate)
     trainer.run()
-    assert trainer.best_valid_bpb == 2.0
+    assert trainer.state.best_valid_bpb == 2.0
     assert trainer.best_weights is not None
     assert np.array_equal(trainer.best_weights["head.bias"], snapshots[1])
 
@@ -120,7 +120,7 @@ def test_interrupting_keeps_the_best_so_far(bios: list[str]) -> None:
         if told.step == 5:
             raise KeyboardInterrupt
 
-    model = glm.train(bios, max_time=60, network=SMALL, options=FP32, on_progress=interrupt)
+    model = glm.train(bios, max_time=60, network=SMALL, options=FP32, on_step=interrupt)
     assert model.training["ended"] == "interrupted"
     assert model.training["updates"] == 5
     assert math.isfinite(model.training["valid_bpb"])
@@ -134,7 +134,7 @@ def test_an_infinite_development_loss_is_never_the_best(
     trainer = trainer_of(bios, tmp_path, evaluations=4)
     monkeypatch.setattr(trainer, "evaluate", lambda: next(losses))
     trainer.run()
-    assert trainer.best_valid_bpb == 2.0
+    assert trainer.state.best_valid_bpb == 2.0
     hopeless = trainer_of(bios, tmp_path, evaluations=4)
     monkeypatch.setattr(hopeless, "evaluate", lambda: math.nan)
     with pytest.raises(TrainingError, match="development loss is no finite number"):
@@ -149,9 +149,97 @@ def test_divergence_keeps_the_best_so_far(bios: list[str]) -> None:
             with torch.no_grad():
                 trainer.network.head.bias[0] = math.nan
 
-    model = glm.train(bios, max_bytes=20_000, network=SMALL, options=FP32, on_progress=poison)
-    assert model.training["ended"].startswith("diverged: the gradient became nan")
+    model = glm.train(bios, max_bytes=20_000, network=SMALL, options=FP32, on_step=poison)
+    assert model.training["ended"].startswith("diverged: 10 gradients in a row were no finite numbers; lower the")
+    assert model.training["skipped"] == 10
     assert math.isfinite(glm.bits_per_byte(model.score(bios[:5])))
+
+
+def test_one_bad_gradient_is_skipped_and_counted(
+    bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An update whose gradient is infinite leaves the weights alone, and training goes on."""
+    seen: list[Progress] = []
+    weights: dict[int, np.ndarray] = {}
+
+    def note(trainer: Trainer, told: Progress) -> None:
+        seen.append(told)
+        weights[told.step] = trainer.network.to_weights()["head.bias"]
+
+    trainer = trainer_of(bios, tmp_path, on_step=note)
+    gradient = trainer._parallel.gradient
+
+    def sometimes_infinite(*arguments: Any) -> Any:
+        nats, norm, states = gradient(*arguments)
+        return nats, math.inf if trainer.state.step == 3 else norm, states
+
+    monkeypatch.setattr(trainer._parallel, "gradient", sometimes_infinite)
+    trainer.run()
+    assert trainer.ended == "budget"
+    assert [told.skipped for told in seen[:6]] == [0, 0, 0, 1, 1, 1]
+    assert np.array_equal(weights[3], weights[4])
+    assert not np.array_equal(weights[4], weights[5])
+
+
+def test_patience_stops_early(bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two evaluations without a new lowest are enough with patience=2."""
+    losses = iter([3.0, 2.0, 2.5, 2.1, 1.0])
+    trainer = trainer_of(bios, tmp_path, evaluations=10, patience=2)
+    monkeypatch.setattr(trainer, "evaluate", lambda: next(losses))
+    trainer.run()
+    assert trainer.ended == "early: the development loss has not fallen in 2 evaluations"
+    assert trainer.state.best_valid_bpb == 2.0
+    assert trainer.state.progress < 1
+
+
+def test_evaluations_at_given_bytes(bios: list[str], tmp_path: Path) -> None:
+    """eval_every=5000 looks after each 5 kB read, and once at the end."""
+    trainer = trainer_of(bios, tmp_path, budget=Budget(max_bytes=17_000), eval_every=5000)
+    trainer.run()
+    looked = [point["bytes_seen"] for point in trainer.metrics.points if "valid_bpb" in point]
+    assert [bytes_seen // 5000 for bytes_seen in looked] == [1, 2, 3, 3]
+    assert looked[-1] >= 17_000
+
+
+@pytest.mark.parametrize("codec_name", ["byte", "spm"])
+def test_accumulated_batches_train_alike(
+    trained_codecs: dict[str, Codec], bios: list[str], tmp_path: Path, codec_name: str
+) -> None:
+    """Each batch read in three parts, one after another, gives the weights of one read at once, to rounding."""
+    weights = []
+    for accumulate in (1, 3):
+        folder = tmp_path / str(accumulate)
+        folder.mkdir()
+        trainer = trainer_of(
+            [*bios, "x" * 700],
+            folder,
+            trained_codecs[codec_name],
+            accumulate=accumulate,
+            window_bytes=64,
+            optimizer="adamw",
+        )
+        trainer.run()
+        weights.append(trainer.network.to_weights())
+    for name in weights[0]:
+        np.testing.assert_allclose(weights[0][name], weights[1][name], atol=2e-5)
+
+
+def test_a_base_model_is_gone_on_from(bios: list[str]) -> None:
+    """With its codec and network; after a little reading of new text it is better there than it was."""
+    base = glm.LanguageModel.from_pretrained("bios-byte")
+    lines = words(200)
+    tuned = glm.train(lines, base="bios-byte", max_bytes=5000, options=FP32, validation=words(50, seed=3))
+    assert tuned.config == base.config
+    assert tuned.codec.fingerprint() == base.codec.fingerprint()
+    before, after = (glm.bits_per_byte(model.score(words(50, seed=4))) for model in (base, tuned))
+    assert after < before
+
+
+@pytest.mark.parametrize("clash", [{"codec": "char"}, {"preset": "tiny"}, {"network": {"hidden_size": 8}}])
+def test_a_base_model_excludes_what_it_brings(bios: list[str], clash: dict[str, Any]) -> None:
+    """Codec and network come with it."""
+    with pytest.raises(OptionError, match="base brings its own codec and network; leave out"):
+        glm.train(bios, base="bios-byte", max_bytes=100, **clash)
 
 
 def test_evaluations_read_a_share_of_what_training_reads(bios: list[str], tmp_path: Path) -> None:
@@ -171,40 +259,46 @@ def test_without_development_documents_the_last_weights_are_kept(bios: list[str]
     assert np.array_equal(trainer.best_weights["head.bias"], trainer.network.to_weights()["head.bias"])
 
 
-def test_a_gradient_that_is_no_number_stops_with_advice(bios: list[str], tmp_path: Path) -> None:
-    """The message names the update and the learning rate."""
+def test_gradients_that_are_no_numbers_stop_with_advice(bios: list[str], tmp_path: Path) -> None:
+    """The message names the updates and the learning rate."""
     trainer = trainer_of(bios, tmp_path)
     with torch.no_grad():
         trainer.network.head.bias[0] = math.nan
-    with pytest.raises(TrainingError, match=r"nan at update 1; lower the learning rate \(now 0\.008\)"):
+    with pytest.raises(TrainingError, match=r"10 gradients in a row .* lower the learning rate \(now 0\.008\)"):
         trainer.run()
 
 
 def test_metrics_are_one_json_object_a_point(bios: list[str], tmp_path: Path) -> None:
     """What is kept and what is written agree, and say what a learning curve needs."""
-    recorder = MetricsRecorder()
-    glm.train(bios, max_bytes=20_000, network=SMALL, options=FP32, on_progress=recorder)
-    recorder.write(tmp_path / "metrics.jsonl")
+    points: list[dict[str, Any]] = []
+
+    def note(trainer: Trainer, _: Progress) -> None:
+        points[:] = trainer.metrics.points
+
+    glm.train(bios, max_bytes=20_000, network=SMALL, options=FP32, on_step=note)
+    write_metrics(points, tmp_path / "metrics.jsonl")
     written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert written == recorder.points
+    assert written == points
     assert {"step", "seconds", "bytes_seen", "bytes_per_second", "train_bpb", "learning_rate", "grad_norm"} <= set(
         written[0]
     )
     assert sum("valid_bpb" in point for point in written) == FP32.evaluations
 
 
-def test_the_loss_is_in_nats_per_byte(trained_codecs: dict[str, Codec], bios: list[str], tmp_path: Path) -> None:
+def test_the_loss_is_in_nats_per_byte(
+    trained_codecs: dict[str, Codec], bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The gradient's scale does not depend on how many bytes a token stands for: the loss is over bytes."""
     seen: list[Progress] = []
-    trainer = trainer_of(bios, tmp_path, trained_codecs["spm"], on_progress=lambda _, told: seen.append(told))
+    trainer = trainer_of(bios, tmp_path, trained_codecs["spm"], on_step=lambda _, told: seen.append(told))
     backward: list[float] = []
-    original = trainer._accelerator.backward
+    original = torch.Tensor.backward
 
     def note_and_go_on(loss: torch.Tensor) -> None:
         backward.append(float(loss.detach()))
         original(loss)
 
-    trainer._accelerator.backward = note_and_go_on
+    monkeypatch.setattr(torch.Tensor, "backward", note_and_go_on)
     trainer.run()
     for loss, told in zip(backward, seen, strict=True):
         assert loss == pytest.approx(told.train_bits * math.log(2) / told.num_bytes, rel=1e-5)

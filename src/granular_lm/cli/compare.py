@@ -28,7 +28,9 @@ def compare(
     num_layers: options.NumLayers = None,
     dropout: options.Dropout = None,
     tie_embeddings: options.TieEmbeddings = None,
+    optimizer: options.Optimizer = None,
     learning_rate: options.LearningRate = None,
+    matrix_learning_rate: options.MatrixLearningRate = None,
     batch_bytes: options.BatchBytes = None,
     window_bytes: options.WindowBytes = None,
     precision: options.Precision = None,
@@ -57,7 +59,12 @@ def compare(
     from granular_lm.training import TrainingOptions
 
     settings = options.given(
-        learning_rate=learning_rate, batch_bytes=batch_bytes, window_bytes=window_bytes, precision=precision
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        matrix_learning_rate=matrix_learning_rate,
+        batch_bytes=batch_bytes,
+        window_bytes=window_bytes,
+        precision=precision,
     )
     with training_display() as display:
         comparison = compare_codecs(
@@ -79,7 +86,7 @@ def compare(
             options=TrainingOptions(**settings),
             output=output,
             on_stage=display.stage,
-            on_progress=display,
+            on_step=display,
         )
     if json:
         print_json(comparison.to_dict())

@@ -44,7 +44,7 @@ Epochs = Annotated[float | None, typer.Option(metavar="N", help="Budget as passe
 MaxBytes = Annotated[
     int | None, typer.Option(parser=byte_count, metavar="N", help="Budget as bytes read: 500k, 5M, 1G.")
 ]
-Preset = Annotated[str, typer.Option(help="Network shape: tiny, small, medium, large or seed.")]
+Preset = Annotated[str, typer.Option(help="Network shape: tiny, small, medium, large or seed; train also takes auto.")]
 EmbeddingDim = Annotated[int | None, typer.Option(metavar="E", help="Width of the embedding, if not the preset's.")]
 HiddenSize = Annotated[int | None, typer.Option(metavar="H", help="Width of the LSTM layers, if not the preset's.")]
 NumLayers = Annotated[int | None, typer.Option(metavar="L", help="Number of LSTM layers, if not the preset's.")]
@@ -52,7 +52,9 @@ Dropout = Annotated[float | None, typer.Option(metavar="P", help="Dropout after 
 TieEmbeddings = Annotated[
     bool | None, typer.Option("--tie-embeddings", help="Use the embedding as the output layer, too; needs E = H.")
 ]
+Optimizer = Annotated[str | None, typer.Option(help="muon (AdamW for all but the LSTM's matrices) or adamw.")]
 LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of AdamW.")]
+MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon.")]
 BatchBytes = Annotated[int | None, typer.Option(parser=byte_count, metavar="N", help="Bytes that one update reads.")]
 WindowBytes = Annotated[
     int | None,

@@ -41,6 +41,16 @@ def print_facts(facts: Mapping[str, object]) -> None:
         typer.echo(f"{name:<{width}}  {value}")
 
 
+def peak_memory_bytes() -> int | None:
+    """Return the most memory this process has held, or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
 def note(text: str) -> None:
     """Say something beside the result, to a person who is watching."""
     if sys.stderr.isatty():

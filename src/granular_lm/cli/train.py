@@ -1,6 +1,8 @@
 """``granular-lm train``: documents in, a model folder out."""
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,16 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import print_facts, print_json
+from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json
 
 if TYPE_CHECKING:
     from granular_lm.model import LanguageModel
+    from granular_lm.training.options import Callback
 
 
 def train(
     data: options.Data,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The model folder to write.")],
-    codec: Annotated[str, typer.Option(help="A codec, with options if wanted: spm:vocab_size=512,model=bpe.")] = "byte",
+    codec: Annotated[
+        str | None,
+        typer.Option(help="A codec, with options if wanted: spm:vocab_size=512,model=bpe. Default: byte."),
+    ] = None,
     valid: Annotated[
         str,
         typer.Option(metavar="FILE|SHARE", help="Development documents, or the share to hold out for that."),
@@ -28,17 +34,46 @@ def train(
     max_time: options.MaxTime = None,
     epochs: options.Epochs = None,
     max_bytes: options.MaxBytes = None,
-    preset: options.Preset = "small",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of an unfinished run, if there is one.")
+    ] = False,
+    base: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Go on from a model, with its codec and network, on new text."),
+    ] = None,
+    preset: options.Preset = "auto",
     embedding_dim: options.EmbeddingDim = None,
     hidden_size: options.HiddenSize = None,
     num_layers: options.NumLayers = None,
     dropout: options.Dropout = None,
     tie_embeddings: options.TieEmbeddings = None,
+    optimizer: options.Optimizer = None,
     learning_rate: options.LearningRate = None,
+    matrix_learning_rate: options.MatrixLearningRate = None,
     batch_bytes: options.BatchBytes = None,
     window_bytes: options.WindowBytes = None,
+    accumulate: Annotated[
+        int | None, typer.Option(metavar="N", help="Parts that each batch is read in, to save memory.")
+    ] = None,
+    eval_every: Annotated[
+        int | None,
+        typer.Option(
+            parser=options.byte_count, metavar="N", help="Bytes read between two looks at the development loss."
+        ),
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(metavar="N", help="Stop after so many looks without a lower development loss.")
+    ] = None,
     precision: options.Precision = None,
     seed: options.Seed = 0,
+    checkpoint_every: Annotated[
+        float | None,
+        typer.Option(parser=options.duration, metavar="TIME", help="Least time between two checkpoints; default 30s."),
+    ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Send the learning curve to a tracker: tensorboard, wandb, mlflow, ..."),
+    ] = None,
     field: options.Field = "text",
     column: options.Column = None,
     whole_file: options.WholeFile = False,
@@ -48,7 +83,9 @@ def train(
     from granular_lm.corpus.readers import read_documents
     from granular_lm.files import refuse_existing
 
-    refuse_existing(output)
+    work = output.resolve().with_name(f"{output.resolve().name}.training")
+    if not (resume and work.is_dir()):
+        refuse_existing(output)
     read = partial(read_documents, field=field, column=column, whole_file=whole_file)
     documents = read(data)
     share = _share(valid)
@@ -57,22 +94,12 @@ def train(
 
     from accelerate import PartialState
 
-    from granular_lm.cli.progress import training_display
     from granular_lm.scoring import bits_per_byte, score_documents
-    from granular_lm.training import MetricsRecorder, TrainingOptions
+    from granular_lm.training import TrainingOptions
     from granular_lm.training import train as train_model
 
-    settings = options.given(
-        learning_rate=learning_rate, batch_bytes=batch_bytes, window_bytes=window_bytes, precision=precision
-    )
-    recorder = MetricsRecorder()
-    with training_display() as display:
-        display.stage(f"training {codec}")
-
-        def watch(trainer: Any, told: Any) -> None:
-            recorder(trainer, told)
-            display(trainer, told)
-
+    curve: list[dict[str, Any]] = []
+    with _watchers(f"training {codec or base or 'byte'}", track, output.name, curve) as watch:
         model = train_model(
             documents,
             codec,
@@ -88,16 +115,34 @@ def train(
                 dropout=dropout,
                 tie_embeddings=tie_embeddings,
             ),
-            options=TrainingOptions(**settings, seed=seed),
-            on_progress=watch,
+            base=base,
+            options=TrainingOptions(
+                **options.given(
+                    optimizer=optimizer,
+                    learning_rate=learning_rate,
+                    matrix_learning_rate=matrix_learning_rate,
+                    batch_bytes=batch_bytes,
+                    window_bytes=window_bytes,
+                    accumulate=accumulate,
+                    eval_every=eval_every,
+                    patience=patience,
+                    precision=precision,
+                ),
+                seed=seed,
+            ),
+            checkpoint_folder=work,
+            resume=resume,
+            on_step=watch,
+            **options.given(checkpoint_seconds=checkpoint_every),
         )
     if not PartialState().is_main_process:
         return
     if test_documents is not None:
         model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
-    model.save_pretrained(output)
-    recorder.write(output / "metrics.jsonl")
-    _tell(model, output, json=json)
+    _write(model, curve, output, replace=resume)
+    if model.training["ended"] != "interrupted":
+        shutil.rmtree(work, ignore_errors=True)
+    _tell(model, curve, output, work, json=json)
 
 
 def _share(valid: str) -> float | None:
@@ -118,20 +163,62 @@ def _with_text(path: Path, documents: Iterable[str]) -> list[str]:
     return found
 
 
-def _tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
+@contextmanager
+def _watchers(stage: str, track: str | None, run_name: str, curve: list[dict[str, Any]]) -> "Iterator[Callback]":
+    """Give one callback that draws the progress, sends it to a tracker if wanted, and keeps the learning curve."""
+    from granular_lm.cli.progress import training_display
+    from granular_lm.training.tracking import tracker
+
+    with ExitStack() as stack:
+        display = stack.enter_context(training_display())
+        display.stage(stage)
+        callbacks: list[Callback] = [display]
+        if track is not None:
+            callbacks.append(stack.enter_context(tracker(track, run_name)))
+
+        def watch(trainer: Any, told: Any) -> None:
+            curve[:] = trainer.metrics.points
+            for callback in callbacks:
+                callback(trainer, told)
+
+        yield watch
+
+
+def _write(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, *, replace: bool) -> None:
+    """Write the model folder and the learning curve in it, whole or not at all."""
+    from granular_lm.files import new_folder
+    from granular_lm.training import write_metrics
+    from granular_lm.training.picture import learning_curve_svg
+
+    with new_folder(output, replace=replace) as work:
+        model.write_into(work, title=output.resolve().name)
+        write_metrics(curve, work / "metrics.jsonl")
+        picture = learning_curve_svg(curve, title=output.resolve().name)
+        (work / "learning-curve.svg").write_text(picture, encoding="utf-8")
+
+
+def _tell(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, work: Path, *, json: bool) -> None:
     about = model.training
     if about["ended"] != "budget":
-        typer.echo(f"granular-lm: training {about['ended'].rstrip('.')}; the best weights so far are kept.", err=True)
+        typer.echo(f"granular-lm: training ended {about['ended'].rstrip('.')}; the best weights are kept.", err=True)
+    if work.is_dir():
+        typer.echo("granular-lm: to go on, give the same command with --resume.", err=True)
+    peak_memory = peak_memory_bytes()
     if json:
-        print_json({"output": str(output), "parameters": model.num_parameters, **about})
+        more = {"output": str(output), "parameters": model.num_parameters, "peak_memory_bytes": peak_memory}
+        print_json({**more, **about})
         return
+    shape = model.config
+    speed = about["bytes_seen"] / max(about["seconds"], 1e-9)
     print_facts(
         {
             "development bits per byte": f"{about['valid_bpb']:.4f}",
             **({"test bits per byte": f"{about['test_bpb']:.4f}"} if "test_bpb" in about else {}),
             "codec": f"{model.codec.name}, {model.codec.vocab_size} ids",
-            "parameters": f"{model.num_parameters:,}",
+            "network": f"{shape.num_layers} x {shape.hidden_size}, {model.num_parameters:,} parameters",
             "read": f"{about['bytes_seen'] / 1e6:.2f} MB in {about['updates']:,} updates, {about['seconds']:.0f} s",
+            "speed": f"{speed / 1000:.1f} kB/s",
+            **({"peak memory": f"{peak_memory / 1e6:,.0f} MB"} if peak_memory else {}),
             "model": output,
             "next": f"granular-lm sample {output}",
         }

@@ -26,7 +26,7 @@ from granular_lm.text import documents_of, to_bytes
 
 if TYPE_CHECKING:
     from granular_lm.training import TrainingOptions
-    from granular_lm.training.trainer import Callback
+    from granular_lm.training.options import Callback
 
 HELD_OUT = 0.05
 SPLIT_SEED = 0
@@ -46,7 +46,7 @@ def compare(
     options: "TrainingOptions | None" = None,
     output: str | Path | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
-    on_progress: "Callback | None" = None,
+    on_step: "Callback | None" = None,
 ) -> Comparison:
     """Compare codecs on the same documents: train a model with each, and score the same held-out documents.
 
@@ -67,7 +67,7 @@ def compare(
         options: Learning rate, batch size and the like; its seed is replaced by 0 to ``seeds - 1``.
         output: Folder for the results, the report and the jobs; jobs that are done there already are not run again.
         on_stage: Told in a few words what is being done.
-        on_progress: Called after each training update, as by `train`.
+        on_step: Called after each training update, as by `train`.
 
     Raises:
         CodecError: A codec loses information on these documents.
@@ -95,7 +95,7 @@ def compare(
         jobs = plan.jobs(trained, data, bytes_read)
         for number, job in enumerate(jobs, start=1):
             on_stage(f"job {number} of {len(jobs)}: {job.codec}, seed {job.seed}")
-            results.append(workspace.result(job, trained[job.codec], split, on_progress))
+            results.append(workspace.result(job, trained[job.codec], split, on_step))
         comparison = _comparison({**plan.to_dict(), "max_bytes": bytes_read}, split, data, results)
         if output is not None:
             on_stage("writing the report")

@@ -61,7 +61,7 @@ def bytes_per_second(codec: Codec, documents: Sequence[str], config: ModelConfig
 
     with tempfile.TemporaryDirectory() as folder:
         store = TokenStore.write(codec, documents, Path(folder))
-        probe = Trainer(config, store, None, budget=Budget(seconds=PROBE_SECONDS), options=options, on_progress=note)
+        probe = Trainer(config, store, None, budget=Budget(seconds=PROBE_SECONDS), options=options, on_step=note)
         probe.run()
     if probe.ended == "interrupted":
         raise KeyboardInterrupt

@@ -29,7 +29,7 @@ from granular_lm.weights import ModelConfig, flops_per_token, num_parameters
 
 if TYPE_CHECKING:
     from granular_lm.training import Progress, Trainer
-    from granular_lm.training.trainer import Callback
+    from granular_lm.training.options import Callback
 
 NUM_SAMPLES = 8
 RESULT_FILE = "result.json"
@@ -96,21 +96,21 @@ class JobResult:
         return self.bits_content + self.bits_stop
 
 
-def run_job(job: Job, codec: Codec, split: Split, folder: Path, *, on_progress: "Callback | None" = None) -> JobResult:
+def run_job(job: Job, codec: Codec, split: Split, folder: Path, *, on_step: "Callback | None" = None) -> JobResult:
     """Train, score, write the job's folder and return the result.
 
     Raises:
         TrainingError: The loss is no longer a finite number.
         KeyboardInterrupt: Training was interrupted; a comparison has no use for half a job.
     """
-    from granular_lm.training import Budget, MetricsRecorder, TrainingOptions, fit
+    from granular_lm.training import Budget, TrainingOptions, fit
 
-    recorder = MetricsRecorder()
+    curve: list[dict[str, Any]] = []
 
-    def record(trainer: "Trainer", told: "Progress") -> None:
-        recorder(trainer, told)
-        if on_progress:
-            on_progress(trainer, told)
+    def note(trainer: "Trainer", told: "Progress") -> None:
+        curve[:] = trainer.metrics.points
+        if on_step:
+            on_step(trainer, told)
 
     model = fit(
         codec,
@@ -119,14 +119,14 @@ def run_job(job: Job, codec: Codec, split: Split, folder: Path, *, on_progress: 
         split.valid,
         budget=Budget(max_bytes=job.max_bytes),
         options=TrainingOptions(**job.options, seed=job.seed),
-        on_progress=record,
+        on_step=note,
     )
     ended = model.training["ended"]
     if ended == "interrupted":
         raise KeyboardInterrupt
     if ended != "budget":
         raise TrainingError(f"{job.codec}, seed {job.seed}: training {ended}")
-    result = _score(job, model, split.test, recorder.points)
+    result = _score(job, model, split.test, curve)
     with new_folder(folder) as work:
         _write(work, job, model, result)
     return result

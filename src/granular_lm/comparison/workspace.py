@@ -24,7 +24,7 @@ from granular_lm.errors import CodecError, OutputExistsError
 from granular_lm.files import new_folder, replaced_file
 
 if TYPE_CHECKING:
-    from granular_lm.training.trainer import Callback
+    from granular_lm.training.options import Callback
 
 PLAN_FILE = "plan.json"
 
@@ -60,13 +60,13 @@ class Workspace:
         _write_json(path, {"max_bytes": measured, "asked": asked})
         return measured
 
-    def result(self, job: Job, codec: Codec, split: Split, on_progress: "Callback | None") -> JobResult:
+    def result(self, job: Job, codec: Codec, split: Split, on_step: "Callback | None") -> JobResult:
         """Return the result of a job, which is run only if it is not there."""
         folder = self.folder / "jobs" / job.key
         found = load_result(folder, len(split.test))
         if found is None:
             shutil.rmtree(folder, ignore_errors=True)  # what is there, if anything, was damaged
-            found = run_job(job, codec, split, folder, on_progress=on_progress)
+            found = run_job(job, codec, split, folder, on_step=on_step)
         return found
 
 

@@ -1,8 +1,20 @@
 """Training: one loop for every codec and device."""
 
 from granular_lm.training.api import fit, train
-from granular_lm.training.curve import MetricsRecorder
+from granular_lm.training.checkpoint import Checkpoint
+from granular_lm.training.curve import MetricsRecorder, write_metrics
+from granular_lm.training.options import Progress, TrainingOptions
 from granular_lm.training.schedule import Budget
-from granular_lm.training.trainer import Progress, Trainer, TrainingOptions
+from granular_lm.training.trainer import Trainer
 
-__all__ = ["Budget", "MetricsRecorder", "Progress", "Trainer", "TrainingOptions", "fit", "train"]
+__all__ = [
+    "Budget",
+    "Checkpoint",
+    "MetricsRecorder",
+    "Progress",
+    "Trainer",
+    "TrainingOptions",
+    "fit",
+    "train",
+    "write_metrics",
+]

@@ -1,7 +1,10 @@
 """`train`: documents in, a language model out."""
 
+import os
+import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,12 +12,16 @@ from typing import Any
 from granular_lm.batching import TokenStore
 from granular_lm.codecs import Codec
 from granular_lm.codecs.spec import CodecSpec
-from granular_lm.corpus.split import split_documents
-from granular_lm.errors import OptionError
+from granular_lm.corpus.split import Part, part_of_documents
+from granular_lm.corpus.store import DocumentStore
+from granular_lm.errors import OptionError, OutputExistsError
 from granular_lm.model import LanguageModel
 from granular_lm.text import documents_of
+from granular_lm.training.checkpoint import CHECKPOINT_FILE, Checkpoint
+from granular_lm.training.options import Callback, TrainingOptions
+from granular_lm.training.recipe import AUTO, choose_network
 from granular_lm.training.schedule import Budget
-from granular_lm.training.trainer import Callback, Trainer, TrainingOptions
+from granular_lm.training.trainer import CHECKPOINT_SECONDS, Trainer
 from granular_lm.weights import ModelConfig
 
 VALID_SHARE = 0.05
@@ -22,37 +29,51 @@ VALID_SHARE = 0.05
 
 def train(
     documents: Iterable[str],
-    codec: str | Codec = "byte",
+    codec: str | Codec | None = None,
     *,
     validation: Iterable[str] | float | None = None,
     max_time: float | None = None,
     epochs: float | None = None,
     max_bytes: int | None = None,
-    preset: str = "small",
+    preset: str = AUTO,
     network: dict[str, Any] | None = None,
+    base: LanguageModel | str | Path | None = None,
     options: TrainingOptions | None = None,
-    on_progress: Callback | None = None,
+    checkpoint_folder: str | Path | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    resume: bool = False,
+    on_step: Callback | None = None,
 ) -> LanguageModel:
     """Train a language model on documents.
 
     Args:
-        documents: The training documents.
-        codec: A codec's name, with options if wanted (``"spm:vocab_size=512"``), or a codec.
+        documents: The training documents; they are read once and kept on disk while training lasts.
+        codec: A codec's name, with options if wanted (``"spm:vocab_size=512"``), or a codec; ``"byte"`` if not given.
         validation: Development documents, which choose the weights that are kept, or the share of the documents
             to hold out for that; 5 % if not given. Near-duplicates of held-out documents are held out, too.
         max_time: Budget in seconds of wall clock.
         epochs: Budget in passes over the training documents.
         max_bytes: Budget in bytes read. With none of the three, five minutes.
-        preset: A network shape, one of `granular_lm.weights.PRESETS`.
+        preset: A network shape, one of `granular_lm.weights.PRESETS`, or ``"auto"``, which chooses one by the size
+            of the corpus and the budget (see `granular_lm.training.recipe`).
         network: Changes to single values of that shape, such as ``{"hidden_size": 384}``.
+        base: A model, or the name or folder of one, to go on from with new text; it brings its codec and network.
         options: Learning rate, batch size, seed and the like.
-        on_progress: Called with the trainer and a `Progress` after each update. Ctrl-C ends training early and
-            keeps the best weights so far; the model's ``training["ended"]`` says so.
+        checkpoint_folder: Where the run keeps its checkpoints and the encoded documents; yours to remove when the
+            model is saved. Without it nothing outlasts the call.
+        checkpoint_seconds: Least time between two checkpoints; 0 for one after each batch, whatever it costs.
+        resume: Go on from the checkpoint in that folder, if there is one. The outcome is that of a run that was
+            never interrupted, to the bit on one machine with one number of threads, unless the budget is a time.
+        on_step: Called with the trainer and a `Progress` after each update; the trainer's ``metrics.points`` are
+            the learning curve so far. Ctrl-C ends training early and keeps the best weights so far; the model's
+            ``training["ended"]`` says so.
 
     Raises:
         CorpusError: There is too little text.
-        OptionError: An option is out of range.
-        TrainingError: The gradient was not a finite number before there were any weights worth keeping.
+        OptionError: An option is out of range, or excludes another.
+        OutputExistsError: The checkpoint folder holds an unfinished run, and it is not to be resumed.
+        TrainingError: The checkpoint is damaged or another run's; or the gradient was not a finite number before
+            there were any weights worth keeping.
 
     Examples:
         >>> import granular_lm as glm
@@ -63,65 +84,141 @@ def train(
     """
     budget = Budget.of(max_time=max_time, epochs=epochs, max_bytes=max_bytes)
     options = options or TrainingOptions()
-    train_documents, valid_documents = _hold_out(list(documents_of(documents)), validation, options.seed)
-    ready = codec if isinstance(codec, Codec) else CodecSpec.parse(codec).train(train_documents)
-    config = ModelConfig.preset(preset, vocab_size=ready.vocab_size, **(network or {}))
-    return fit(
-        ready,
-        config,
-        train_documents,
-        valid_documents,
-        budget=budget,
-        options=options,
-        on_progress=on_progress,
-    )
+    base = LanguageModel.from_pretrained(base) if isinstance(base, str | Path) else base
+    _refuse_contradictions(base, codec, preset, network)
+    with _work_folder(checkpoint_folder) as work:
+        checkpoint = _checkpoint(work, resume=resume)
+        train_documents, valid_documents = _hold_out(documents_of(documents), validation, options.seed, work)
+        ready = _codec(codec, base, train_documents)
+        stores = _encode(ready, train_documents, valid_documents, work)
+        if base is not None:
+            config = base.config
+        elif checkpoint is not None and preset == AUTO:  # what was chosen then, not what would be chosen now
+            config = ModelConfig.from_dict({**checkpoint.made_with["network"], **(network or {})})
+        else:
+            config = choose_network(preset, ready, stores[0], budget=budget, options=options, changes=network or {})
+        trainer = Trainer(
+            config,
+            *stores,
+            budget=budget,
+            options=options,
+            weights=base.weights if base is not None else None,
+            checkpoint_path=None if checkpoint_folder is None else work / CHECKPOINT_FILE,
+            checkpoint_seconds=checkpoint_seconds,
+            on_step=on_step,
+        )
+        if checkpoint is not None:
+            trainer.resume(checkpoint)
+        return _trained(trainer, stores[0])
 
 
 def fit(
     codec: Codec,
     config: ModelConfig,
-    train_documents: Sequence[str],
-    valid_documents: Sequence[str],
+    train_documents: Iterable[str],
+    valid_documents: Iterable[str],
     *,
     budget: Budget,
     options: TrainingOptions,
-    on_progress: Callback | None = None,
+    on_step: Callback | None = None,
 ) -> LanguageModel:
     """Train a network of a given shape on documents that are split already, with a codec that is trained already."""
     with tempfile.TemporaryDirectory() as folder:
-        train_store, valid_store = (
-            TokenStore.write(codec, documents, Path(folder) / part)
-            for part, documents in (("train", train_documents), ("valid", valid_documents))
-        )
-        trainer = Trainer(config, train_store, valid_store, budget=budget, options=options, on_progress=on_progress)
-        trainer.run()
-    assert trainer.best_weights is not None
-    return LanguageModel(codec, config, trainer.best_weights, training=_record(trainer, train_store))
+        stores = _encode(codec, train_documents, valid_documents, Path(folder))
+        return _trained(Trainer(config, *stores, budget=budget, options=options, on_step=on_step), stores[0])
 
 
-def _hold_out(documents: list[str], validation: Iterable[str] | float | None, seed: int) -> tuple[list[str], list[str]]:
-    """Return training and development documents."""
+def _refuse_contradictions(base: object, codec: object, preset: str, network: object) -> None:
+    if base is None:
+        return
+    for name, is_given in (("codec", codec is not None), ("preset", preset != AUTO), ("network", bool(network))):
+        if is_given:
+            raise OptionError(f"base brings its own codec and network; leave out {name}, or base.")
+
+
+@contextmanager
+def _work_folder(folder: str | Path | None) -> Iterator[Path]:
+    """Give the folder of a run, of which nothing but a checkpoint is left at the end."""
+    if folder is None:
+        with tempfile.TemporaryDirectory() as temporary:
+            yield Path(temporary)
+        return
+    work = Path(folder)
+    if work.exists() and not work.is_dir():
+        raise OutputExistsError(f"{work} is a file, not a folder; give another name.")
+    work.mkdir(parents=True, exist_ok=True)
+    for torn in work.glob(f".{CHECKPOINT_FILE}.*"):  # a kill while a checkpoint was being written
+        torn.unlink()
+    try:
+        yield work
+    finally:
+        shutil.rmtree(_own_place(work), ignore_errors=True)
+        with suppress(OSError):  # a checkpoint is in it, or another process's documents
+            work.rmdir()
+
+
+def _own_place(work: Path) -> Path:
+    """Return where this process encodes: torchrun and accelerate number the processes."""
+    return work / f"process-{os.environ.get('RANK', '0')}"
+
+
+def _checkpoint(work: Path, *, resume: bool) -> Checkpoint | None:
+    path = work / CHECKPOINT_FILE
+    if resume:
+        return Checkpoint.load(path)
+    if path.exists():
+        raise OutputExistsError(f"{work} holds an unfinished run; resume it, or remove the folder.")
+    return None
+
+
+def _hold_out(
+    documents: Iterable[str], validation: Iterable[str] | float | None, seed: int, work: Path
+) -> tuple[Iterable[str], Iterable[str]]:
+    """Return training and development documents, on disk and to be read as often as needed."""
+    place = _own_place(work)
+    store = DocumentStore.write(documents, place / "documents")
     if validation is not None and not isinstance(validation, float | int):
-        return documents, list(documents_of(validation))
+        return store, DocumentStore.write(documents_of(validation), place / "validation")
     share = VALID_SHARE if validation is None else float(validation)
     if not 0 < share < 1:
         raise OptionError(f"validation={validation} is not accepted; give a share between 0 and 1, or documents.")
-    split = split_documents(documents, valid=share, test=0.0, seed=seed)
-    return split.train, split.valid
+    is_valid = part_of_documents(store, valid=share, test=0.0, seed=seed) == Part.VALID
+    return store.where(~is_valid), store.where(is_valid)
 
 
-def _record(trainer: Trainer, store: TokenStore) -> dict[str, Any]:
-    """Return what the model card says of the training."""
-    return {
+def _codec(codec: str | Codec | None, base: LanguageModel | None, documents: Iterable[str]) -> Codec:
+    if base is not None:
+        return base.codec
+    return codec if isinstance(codec, Codec) else CodecSpec.parse(codec or "byte").train(documents)
+
+
+def _encode(
+    codec: Codec, train_documents: Iterable[str], valid_documents: Iterable[str], work: Path
+) -> tuple[TokenStore, TokenStore]:
+    place = _own_place(work)
+    return (
+        TokenStore.write(codec, train_documents, place / "train"),
+        TokenStore.write(codec, valid_documents, place / "valid"),
+    )
+
+
+def _trained(trainer: Trainer, store: TokenStore) -> LanguageModel:
+    """Train, and return the model with what its card says of the training."""
+    trainer.run()
+    assert trainer.best_weights is not None
+    state = trainer.state
+    about = {
         "documents": len(store),
         "corpus_bytes": trainer.corpus_bytes,
         "tokens_per_byte": len(store.ids) / trainer.corpus_bytes,
-        "bytes_seen": trainer.bytes_seen,
-        "updates": trainer.step,
-        "seconds": round(trainer.seconds, 1),
+        "bytes_seen": state.bytes_seen,
+        "updates": state.step,
+        "skipped": state.skipped,
+        "seconds": round(state.seconds, 1),
         "precision": trainer.precision,
-        "valid_bpb": trainer.best_valid_bpb,
+        "valid_bpb": state.best_valid_bpb,
         "valid_bytes": trainer.evaluated_bytes,
         "ended": trainer.ended,
         "options": asdict(trainer.options),
     }
+    return LanguageModel(trainer.codec, trainer.network.config, trainer.best_weights, training=about)

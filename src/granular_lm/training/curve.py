@@ -1,53 +1,64 @@
 """The record of a training run: what `metrics.jsonl` and the learning curves hold."""
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from granular_lm.files import replaced_file
-from granular_lm.training.trainer import Progress, Trainer
+from granular_lm.training.options import Progress
 
 POINTS = 200
 """Roughly how many points a run is recorded in, however long it is."""
 
 
 class MetricsRecorder:
-    """A training callback that averages updates into points.
+    """Averages updates into points.
 
     Attributes:
         points: One dictionary for each point: ``step``, ``progress``, ``seconds``, ``bytes_seen``,
-            ``bytes_per_second``, ``train_bpb``, ``learning_rate``, ``grad_norm`` and, where measured, ``valid_bpb``.
+            ``bytes_per_second``, ``train_bpb``, ``learning_rate``, ``grad_norm``, ``skipped`` and, where measured,
+            ``valid_bpb``.
+        pending: What has come in since the last point, as JSON values.
     """
 
     def __init__(self) -> None:
         self.points: list[dict[str, Any]] = []
-        self._bits, self._bytes, self._since = 0.0, 0, 0.0
+        self.pending: dict[str, float] = {"bits": 0.0, "bytes": 0, "since": 0.0}
 
-    def __call__(self, trainer: Trainer, told: Progress) -> None:
+    def __call__(self, told: Progress) -> None:
         """Take in one update."""
-        self._bits += told.train_bits
-        self._bytes += told.num_bytes
+        self.pending["bits"] += told.train_bits
+        self.pending["bytes"] += told.num_bytes
         due = int(told.progress * POINTS) > (int(self.points[-1]["progress"] * POINTS) if self.points else -1)
         if due or told.valid_bpb is not None:
             self._add(told)
 
-    def write(self, path: Path) -> None:
-        """Write the points to a file, one JSON object a line."""
-        with replaced_file(path) as temporary:
-            temporary.write_text("".join(json.dumps(point) + "\n" for point in self.points), encoding="utf-8")
+    def restore(self, points: Iterable[Mapping[str, Any]], pending: Mapping[str, float]) -> None:
+        """Go on from what `points` and `pending` were."""
+        self.points = [dict(point) for point in points]
+        self.pending = dict(pending)
 
     def _add(self, told: Progress) -> None:
+        pending = self.pending
         point = {
             "step": told.step,
             "progress": told.progress,
             "seconds": told.seconds,
             "bytes_seen": told.bytes_seen,
-            "bytes_per_second": self._bytes / max(told.seconds - self._since, 1e-9),
-            "train_bpb": self._bits / max(self._bytes, 1),
+            "bytes_per_second": pending["bytes"] / max(told.seconds - pending["since"], 1e-9),
+            "train_bpb": pending["bits"] / max(pending["bytes"], 1),
             "learning_rate": told.learning_rate,
             "grad_norm": told.grad_norm,
+            "skipped": told.skipped,
         }
         if told.valid_bpb is not None:
             point |= {"valid_bpb": told.valid_bpb, "is_best": told.is_best}
         self.points.append(point)
-        self._bits, self._bytes, self._since = 0.0, 0, told.seconds
+        self.pending = {"bits": 0.0, "bytes": 0, "since": told.seconds}
+
+
+def write_metrics(points: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Write the points of a learning curve to a file, one JSON object a line."""
+    with replaced_file(path) as temporary:
+        temporary.write_text("".join(json.dumps(point) + "\n" for point in points), encoding="utf-8")

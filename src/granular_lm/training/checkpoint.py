@@ -1,0 +1,113 @@
+"""A training run on disk, from which it goes on as if it had never stopped.
+
+A checkpoint is one safetensors file: the tensors, and in its header, as JSON, where the run stands and what it was
+made with. It is written under another name, forced to the disk and renamed, so a run that is killed at any moment
+leaves the last complete checkpoint. There are no random states in it: the trainer draws from a seed that is a
+function of the run's seed and the update's number.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from granular_lm.errors import TrainingError
+from granular_lm.files import replaced_file
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+FORMAT = "granular-lm checkpoint 1"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoint:
+    """A training run between two batches.
+
+    Attributes:
+        made_with: What decides the result and must be the same to go on, as JSON values.
+        state: Where the run stands, as JSON values.
+        points: The learning curve so far.
+        tensors: Parameters, the best parameters, and what the optimizers keep, by name.
+    """
+
+    made_with: dict[str, Any]
+    state: dict[str, Any]
+    points: list[dict[str, Any]]
+    tensors: dict[str, Tensor]
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint, whole or not at all."""
+        about = {"made_with": self.made_with, "state": self.state, "points": self.points}
+        contiguous = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
+        with replaced_file(path, is_forced_to_disk=True) as temporary:
+            save_file(contiguous, temporary, metadata={"format": FORMAT, "about": json.dumps(about)})
+
+    @classmethod
+    def load(cls, path: Path) -> "Checkpoint | None":
+        """Return the checkpoint in a file, or None if there is no such file.
+
+        Raises:
+            TrainingError: The file is damaged or something else.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format") != FORMAT:
+                    raise TrainingError(f"{path} is no checkpoint of this granular-lm; remove it and train anew.")
+                about = json.loads(metadata["about"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError, ValueError, KeyError) as error:
+            raise TrainingError(f"{path} is damaged ({error}); remove it and train anew.") from error
+        return cls(**about, tensors=tensors)
+
+    def refuse_changes(self, now: Mapping[str, Any]) -> None:
+        """Raise unless a run is made with the same.
+
+        Raises:
+            TrainingError: Something differs; the message names it, and both its values.
+        """
+        changes = _differences(self.made_with, now)
+        if changes:
+            raise TrainingError(
+                f"this run was begun otherwise: {'; '.join(changes)}. "
+                "Resume it with what it was begun with, or write to another folder."
+            )
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in dict.fromkeys([*then, *now]):
+        old, new = then.get(key), now.get(key)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            found += _differences(old, new, f"{prefix}{key}.")
+        elif old != new:
+            found.append(f"{prefix}{key} was {old!r}, now {new!r}")
+    return found
+
+
+def optimizer_tensors(optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Return what optimizers keep for each parameter, by optimizer, number of the parameter, and name."""
+    return {
+        f"optimizer.{number}.{parameter}.{name}": value
+        for number, optimizer in enumerate(optimizers)
+        for parameter, kept in optimizer.state_dict()["state"].items()
+        for name, value in kept.items()
+    }
+
+
+def restore_optimizers(optimizers: Sequence[torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
+    """Give optimizers back what `optimizer_tensors` returned."""
+    for number, optimizer in enumerate(optimizers):
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in tensors.items():
+            kind, *where = key.split(".")
+            if kind == "optimizer" and int(where[0]) == number:
+                state.setdefault(int(where[1]), {})[where[2]] = value
+        optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

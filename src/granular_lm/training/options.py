@@ -1,0 +1,105 @@
+"""How to train, and what the loop tells of each update."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from granular_lm.errors import OptionError
+
+if TYPE_CHECKING:
+    from granular_lm.training.trainer import Trainer
+
+OPTIMIZERS = ("muon", "adamw")
+MOST_SEEDS = 2**32
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainingOptions:
+    """How to train.
+
+    Attributes:
+        optimizer: ``"muon"`` for the matrices of the LSTM and AdamW for the rest, or ``"adamw"`` for all.
+        learning_rate: Of AdamW, at its peak.
+        matrix_learning_rate: Of Muon, at its peak.
+        weight_decay: On matrices alone.
+        warmup: Share of the budget over which the learning rate rises.
+        grad_clip: Largest norm of the gradient.
+        batch_bytes: Roughly the bytes one update reads, over all processes.
+        window_bytes: Longest stretch that gradients flow through.
+        accumulate: Parts that each update's batch is read in, one after another, to save memory.
+        evaluations: How many times the development documents are scored on the way.
+        eval_every: Bytes read between two evaluations, instead of ``evaluations``.
+        patience: Evaluations without a new lowest development loss after which training stops; None for never.
+        precision: ``"auto"``, ``"bf16"`` or ``"fp32"``.
+        seed: Of the initial weights, dropout and the order of documents.
+
+    Raises:
+        OptionError: A value is out of range.
+    """
+
+    optimizer: str = "muon"
+    learning_rate: float = 8e-3
+    matrix_learning_rate: float = 0.02
+    weight_decay: float = 0.01
+    warmup: float = 0.02
+    grad_clip: float = 1.0
+    batch_bytes: int = 1024
+    window_bytes: int = 256
+    accumulate: int = 1
+    evaluations: int = 10
+    eval_every: int | None = None
+    patience: int | None = None
+    precision: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise OptionError(f"optimizer={self.optimizer!r} is not accepted; give one of: {', '.join(OPTIMIZERS)}.")
+        for name in ("learning_rate", "matrix_learning_rate", "grad_clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise OptionError(f"{name}={getattr(self, name)} is not accepted; give a number above 0.")
+        for name in ("batch_bytes", "window_bytes", "accumulate", "evaluations", "eval_every", "patience"):
+            value = getattr(self, name)
+            if value is not None and not 1 <= value < math.inf:
+                raise OptionError(f"{name}={value} is not accepted; give a whole number from 1.")
+        if not 0 <= self.seed < MOST_SEEDS:
+            raise OptionError(f"seed={self.seed} is not accepted; give a whole number from 0 to {MOST_SEEDS - 1}.")
+        if not 0 <= self.weight_decay < math.inf:
+            raise OptionError(f"weight_decay={self.weight_decay} is not accepted; give 0 or more.")
+        if not 0 <= self.warmup < 1:
+            raise OptionError(f"warmup={self.warmup} is not accepted; give a share from 0 up to, not including, 1.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Progress:
+    """What the loop tells its callback after each update.
+
+    Attributes:
+        step: Updates so far, this one included.
+        progress: Share of the budget used, 0 to 1.
+        seconds: Wall clock of training so far, earlier sittings of a resumed run included.
+        bytes_seen: Raw bytes read so far.
+        num_bytes: Raw bytes of this update.
+        train_bits: Bits that the network spent on them, before the update.
+        learning_rate: Of AdamW in this update.
+        grad_norm: Before clipping; not a finite number if the update was skipped for that.
+        skipped: Updates skipped so far.
+        valid_bpb: Bits per byte of the development documents, where it was just measured.
+        is_best: Whether that is the lowest so far.
+    """
+
+    step: int
+    progress: float
+    seconds: float
+    bytes_seen: int
+    num_bytes: int
+    train_bits: float
+    learning_rate: float
+    grad_norm: float
+    skipped: int = 0
+    valid_bpb: float | None = None
+    is_best: bool = False
+
+
+Callback = Callable[["Trainer", Progress], None]

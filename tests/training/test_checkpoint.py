@@ -1,0 +1,211 @@
+"""A run that is stopped, however rudely, goes on as if it had not been."""
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import granular_lm as glm
+from granular_lm.errors import OutputExistsError, TrainingError
+from granular_lm.training import Checkpoint, Progress, Trainer, TrainingOptions
+from granular_lm.training.checkpoint import CHECKPOINT_FILE
+from granular_lm.weights import save_weights
+
+KILLS = 50
+SHAPE: dict[str, Any] = {"hidden_size": 24, "embedding_dim": 12, "dropout": 0.2}
+OPTIONS: dict[str, Any] = {"precision": "fp32", "batch_bytes": 512, "window_bytes": 32}
+WITHOUT_CLOCK = ("step", "progress", "bytes_seen", "train_bpb", "learning_rate", "grad_norm", "valid_bpb", "is_best")
+
+
+class StoppedError(Exception):
+    """What a callback raises to end a run between two updates."""
+
+
+def train(
+    bios: list[str], folder: Path | None, *, stop_at: int | None = None, **changes: Any
+) -> tuple[glm.LanguageModel, list[dict[str, Any]]]:
+    curve: list[dict[str, Any]] = []
+
+    def note(trainer: Trainer, told: Progress) -> None:
+        curve[:] = trainer.metrics.points
+        if told.step == stop_at:
+            raise StoppedError
+
+    options = {**OPTIONS, **changes.pop("options", {})}
+    settings: dict[str, Any] = {
+        "max_bytes": 30_000,
+        "network": SHAPE,
+        "preset": "small",
+        "checkpoint_seconds": 0.0,
+        "checkpoint_folder": folder,
+        **changes,
+    }
+    model = glm.train(bios, options=TrainingOptions(**options), on_step=note, **settings)
+    return model, curve
+
+
+def assert_same_run(one: tuple[glm.LanguageModel, list[Any]], two: tuple[glm.LanguageModel, list[Any]]) -> None:
+    """Weights, metrics and samples, to the bit."""
+    for name, array in one[0].weights.items():
+        assert array.tobytes() == two[0].weights[name].tobytes(), name
+    curves = [[{key: point.get(key) for key in WITHOUT_CLOCK} for point in curve] for _, curve in (one, two)]
+    assert curves[0] == curves[1]
+    samples = [glm.Generator(model).sample_batch(3, seed=1) for model, _ in (one, two)]
+    assert [sample.data for sample in samples[0]] == [sample.data for sample in samples[1]]
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("codec", ["byte", "char"])
+def test_resuming_is_exact(bios: list[str], tmp_path: Path, optimizer: str, codec: str) -> None:
+    """Stopped in the middle and resumed, a run gives the weights, metrics and samples of one that was not."""
+    options = {"optimizer": optimizer}
+    whole = train(bios, None, options=options, codec=codec)
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=25, options=options, codec=codec)
+    assert_same_run(whole, train(bios, tmp_path / "run", resume=True, options=options, codec=codec))
+
+
+def test_resuming_in_the_second_epoch_is_exact(bios: list[str], tmp_path: Path) -> None:
+    """The position counts passes, too."""
+    whole = train(bios[:60], None)
+    with pytest.raises(StoppedError):
+        train(bios[:60], tmp_path / "run", stop_at=60)
+    checkpoint = Checkpoint.load(tmp_path / "run" / CHECKPOINT_FILE)
+    assert checkpoint is not None
+    assert checkpoint.state["run"]["epoch"] >= 1
+    assert_same_run(whole, train(bios[:60], tmp_path / "run", resume=True))
+
+
+def test_resuming_without_a_checkpoint_starts(bios: list[str], tmp_path: Path) -> None:
+    """A run that was killed before its first checkpoint is resumed by starting anew."""
+    assert_same_run(train(bios, None), train(bios, tmp_path / "run", resume=True))
+
+
+def test_an_unfinished_run_is_not_overwritten(bios: list[str], tmp_path: Path) -> None:
+    """Without resume it is refused, and stays."""
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=5)
+    before = (tmp_path / "run" / CHECKPOINT_FILE).read_bytes()
+    with pytest.raises(OutputExistsError, match="unfinished run; resume it"):
+        train(bios, tmp_path / "run")
+    assert (tmp_path / "run" / CHECKPOINT_FILE).read_bytes() == before
+
+
+def test_nothing_is_left_of_a_run_that_failed_at_the_start(bios: list[str], tmp_path: Path) -> None:
+    """A wrong option leaves no folder behind."""
+    with pytest.raises(glm.errors.CodecNotFoundError):
+        train(bios, tmp_path / "run", codec="bite")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"codec": "char"}, "codec.name was 'byte', now 'char'"),
+        ({"network": {**SHAPE, "hidden_size": 32}}, "network.hidden_size was 24, now 32"),
+        ({"options": {"learning_rate": 0.5}}, "options.learning_rate was 0.008, now 0.5"),
+        ({"documents": ["another", "corpus", "altogether"] * 9}, "data.train was "),
+    ],
+)
+def test_resuming_something_else_is_refused(
+    bios: list[str], tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    """The message names what differs; the checkpoint stays."""
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=5)
+    documents = changes.pop("documents", bios)
+    with pytest.raises(TrainingError, match=message):
+        train(documents, tmp_path / "run", resume=True, **changes)
+    assert (tmp_path / "run" / CHECKPOINT_FILE).exists()
+
+
+@pytest.mark.parametrize("damage", ["cut", "foreign", "empty"])
+def test_a_damaged_checkpoint_is_told(bios: list[str], tmp_path: Path, damage: str) -> None:
+    """One line that names the file."""
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=5)
+    path = tmp_path / "run" / CHECKPOINT_FILE
+    whole = path.read_bytes()
+    model = Path(glm.__file__).parent / "pretrained" / "bios-byte" / "model.safetensors"
+    path.write_bytes({"cut": whole[: len(whole) // 2], "foreign": model.read_bytes(), "empty": b""}[damage])
+    with pytest.raises(TrainingError, match=CHECKPOINT_FILE):
+        train(bios, tmp_path / "run", resume=True)
+
+
+def test_saving_is_whole_or_not_at_all(bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If writing fails in the middle, the checkpoint before it is still there and loads."""
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=5)
+    path = tmp_path / "run" / CHECKPOINT_FILE
+    before = path.read_bytes()
+
+    def fail(tensors: object, filename: Path, metadata: object) -> None:
+        filename.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("granular_lm.training.checkpoint.save_file", fail)
+    with pytest.raises(OSError, match="No space"):
+        train(bios, tmp_path / "run", resume=True)
+    assert path.read_bytes() == before
+    assert sorted(file.name for file in (tmp_path / "run").iterdir()) == [CHECKPOINT_FILE]
+
+
+def _train_in_child(bios: list[str], folder: Path) -> None:
+    """Train with a checkpoint after every batch, and save the model."""
+    import torch
+
+    torch.set_num_threads(1)
+    model, _ = train(bios, folder / "run", resume=True)
+    save_weights(model.weights, folder / "model.torn")
+    (folder / "model.torn").rename(folder / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_killing_it_fifty_times_changes_nothing(bios: list[str], tmp_path: Path) -> None:
+    """SIGKILL at random moments, many of them while a checkpoint is being written.
+
+    After each kill the checkpoint loads, and neither its step nor its best development loss has gone back; the
+    model at the end is, to the bit, that of a run in peace.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["granular_lm.training", __name__])
+    rng = random.Random(0)
+    peace = tmp_path / "peace"
+    peace.mkdir()
+    started = time.perf_counter()
+    run_to_its_end(context, bios, peace)
+    seconds = time.perf_counter() - started
+    kills, torn, rounds = 0, 0, 0
+    while kills < KILLS:
+        folder = tmp_path / f"round-{rounds}"
+        folder.mkdir()
+        step, best = 0, float("inf")
+        while not (folder / "model.safetensors").exists():
+            child = context.Process(target=_train_in_child, args=(bios, folder))
+            child.start()
+            child.join(rng.uniform(0.02, 0.4) * seconds)
+            if child.is_alive():
+                os.kill(child.pid or 0, signal.SIGKILL)
+                kills += 1
+            child.join()
+            torn += any((folder / "run").glob(f".{CHECKPOINT_FILE}.*"))
+            checkpoint = Checkpoint.load(folder / "run" / CHECKPOINT_FILE)
+            if checkpoint is not None:
+                assert checkpoint.state["run"]["step"] >= step
+                assert checkpoint.state["run"]["best_valid_bpb"] <= best
+                step, best = checkpoint.state["run"]["step"], checkpoint.state["run"]["best_valid_bpb"]
+        assert (folder / "model.safetensors").read_bytes() == (peace / "model.safetensors").read_bytes()
+        rounds += 1
+    assert torn > KILLS // 10
+
+
+def run_to_its_end(context: Any, bios: list[str], folder: Path) -> None:
+    child = context.Process(target=_train_in_child, args=(bios, folder))
+    child.start()
+    child.join()
+    assert child.exitcode == 0

@@ -1,0 +1,76 @@
+"""The learning curve in a tracker."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+import granular_lm as glm
+from granular_lm.errors import OptionError
+from granular_lm.training import Progress, Trainer, TrainingOptions
+from granular_lm.training.tracking import tracker
+
+OPTIONS = TrainingOptions(precision="fp32", batch_bytes=512)
+
+
+class Recorded:
+    """A tracker that keeps what it is sent."""
+
+    requires_logging_directory = False
+
+    def __init__(self, run_name: str) -> None:
+        self.run_name = run_name
+        self.sent: list[tuple[int, dict[str, float]]] = []
+        self.is_finished = False
+
+    def start(self) -> None:
+        if self.run_name == "absent":
+            raise ModuleNotFoundError("No module named 'wandb'")
+
+    def log(self, values: dict[str, float], step: int) -> None:
+        self.sent.append((step, values))
+
+    def finish(self) -> None:
+        self.is_finished = True
+
+
+def test_every_point_is_sent_once(bios: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By bytes read, with the gradient's norm; the tracker is closed at the end."""
+    opened: list[Recorded] = []
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", lambda name: opened.append(Recorded(name)) or opened[0])
+    monkeypatch.setattr(LOGGER_TYPE_TO_CLASS["wandb"], "requires_logging_directory", False, raising=False)
+    points: list[dict[str, Any]] = []
+    with tracker("wandb", "bios") as send:
+
+        def note(trainer: Trainer, told: Progress) -> None:
+            points[:] = trainer.metrics.points
+            send(trainer, told)
+
+        glm.train(bios, max_bytes=10_000, network={"hidden_size": 16}, options=OPTIONS, on_step=note)
+    assert [step for step, _ in opened[0].sent] == [point["bytes_seen"] for point in points]
+    assert opened[0].sent[0][1]["grad_norm"] == points[0]["grad_norm"]
+    assert "valid_bpb" in opened[0].sent[-1][1]
+    assert opened[0].is_finished
+
+
+def test_tensorboard_writes_events(bios: list[str], tmp_path: Path) -> None:
+    """A real tracker, with its files in the folder of runs."""
+    pytest.importorskip("tensorboardX")
+    with tracker("tensorboard", "bios", folder=tmp_path / "runs") as send:
+        glm.train(bios, max_bytes=5000, network={"hidden_size": 16}, options=OPTIONS, on_step=send)
+    [events] = (tmp_path / "runs" / "bios").glob("events.*")
+    assert b"valid_bpb" in events.read_bytes()
+
+
+def test_an_unknown_tracker_is_refused() -> None:
+    """The message names those there are."""
+    with pytest.raises(OptionError, match=r"track='tensorbored' is not accepted; give one of: aim, .*tensorboard"):
+        tracker("tensorbored", "bios").__enter__()
+
+
+def test_a_tracker_whose_package_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is trained."""
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Recorded)
+    with pytest.raises(OptionError, match="track='wandb' needs a package that is not installed"):
+        tracker("wandb", "absent").__enter__()
