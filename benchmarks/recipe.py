@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from granular_lm.batching import WINDOWS_PER_SEGMENT, TokenStore
+from granular_lm.batching import LONG_DOCUMENTS_WINDOW, WINDOWS_PER_SEGMENT, TokenStore
 from granular_lm.codecs import train_codec
 from granular_lm.comparison.environment import environment
 from granular_lm.corpus.readers import read_documents
@@ -41,7 +41,7 @@ from granular_lm.corpus.split import split_documents
 from granular_lm.errors import TrainingError
 from granular_lm.text import to_bytes, to_text
 from granular_lm.training import Budget, Progress, Trainer, TrainingOptions
-from granular_lm.training.recipe import AUTO, choose_network
+from granular_lm.training.recipe import AUTO, choose
 from granular_lm.weights import ModelConfig
 from processes import in_new_process
 from recipe_variants import VARIANTS
@@ -65,7 +65,7 @@ class Corpus:
     @property
     def is_long(self) -> bool:
         """Whether some document is read as several segments."""
-        longest = TrainingOptions().window_bytes * WINDOWS_PER_SEGMENT
+        longest = LONG_DOCUMENTS_WINDOW * WINDOWS_PER_SEGMENT
         return any(len(to_bytes(document)) >= longest for document in self.train)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,7 +114,7 @@ class Setting:
         train = TokenStore.write(codec, corpus.train, folder / "train")
         valid = TokenStore.write(codec, corpus.valid, folder / "valid")
         budget, changes = Budget(seconds=job.seconds), variant.network_changes(job.hidden_size)
-        config = choose_network(AUTO, codec, train, budget=budget, options=options, changes=changes)
+        config, options = choose(AUTO, train, budget=budget, options=options, changes=changes)
         return cls(config, options, train, valid)
 
     def trained(self, budget: Budget) -> tuple[Trainer, list[Progress]]:

@@ -31,6 +31,7 @@ IGNORED = -100
 """The target of a padded position: `torch.nn.functional.cross_entropy` leaves it out."""
 
 WIDTH_STEP = 8  # batch widths are multiples of this
+SHORT_STRINGS_WINDOW, LONG_DOCUMENTS_WINDOW = 256, 64  # bytes
 WINDOWS_PER_SEGMENT = 16
 DOCUMENTS_PER_GROUP = 2**20
 DOCUMENTS_PER_BLOCK = 4096  # neighbours that stay in one group: each group is read from some hundred places
@@ -91,7 +92,8 @@ class Batches:
     Args:
         store: The encoded corpus.
         batch_bytes: Roughly how many bytes one update reads, padding included.
-        window_bytes: Longest stretch that gradients flow through, in bytes.
+        window_bytes: Longest stretch that gradients flow through, in bytes; None for what suits the lengths of the
+            documents.
         windows_per_segment: A document of more windows is read as several segments side by side; None reads every
             document from its start to its end, as scoring does.
         seed: Of the shuffle.
@@ -102,13 +104,13 @@ class Batches:
         store: TokenStore,
         *,
         batch_bytes: int = 1024,
-        window_bytes: int = 256,
+        window_bytes: int | None = None,
         windows_per_segment: int | None = WINDOWS_PER_SEGMENT,
         seed: int = 0,
     ) -> None:
         self.store = store
         self.batch_bytes = batch_bytes
-        self.window_bytes = window_bytes
+        self.window_bytes = window_bytes or suitable_window_bytes(store)
         self.windows_per_segment = windows_per_segment
         self.seed = seed
 
@@ -184,6 +186,12 @@ class Batches:
         tokens = store.ids[np.where(inside, where, 0)].astype(np.int64)
         tokens[~inside] = store.codec.stop_id
         return tokens
+
+
+def suitable_window_bytes(store: TokenStore) -> int:
+    """Return a window that takes in most short strings whole, and cuts long documents into many rows of a batch."""
+    mean = store.num_bytes.sum() / len(store)
+    return SHORT_STRINGS_WINDOW if mean <= SHORT_STRINGS_WINDOW else LONG_DOCUMENTS_WINDOW
 
 
 def shard(window: Window, rank: int, world_size: int) -> Window:

@@ -190,11 +190,11 @@ def test_a_time_budget_is_turned_into_bytes_once(
     speeds = {"byte": 50_000.0, "char": 30_000.0}
     asked: list[str] = []
 
-    def bytes_per_second(codec: Any, *_: Any) -> float:
-        asked.append(codec.name)
-        return speeds[codec.name]
+    def bytes_per_second(_: Any, store: Any, *__: Any, **___: Any) -> float:
+        asked.append(store.codec.name)
+        return speeds[store.codec.name]
 
-    monkeypatch.setattr("granular_lm.comparison.budget.bytes_per_second", bytes_per_second)
+    monkeypatch.setattr("granular_lm.training.speed.bytes_per_second", bytes_per_second)
     settings = {**TINY, "max_bytes": None, "max_time": 0.75}
     for _ in range(2):
         comparison = glm.compare(bios[:200], ["byte", "char"], output=tmp_path / "out", **settings)

@@ -108,7 +108,7 @@ def test_nothing_is_left_of_a_run_that_failed_at_the_start(bios: list[str], tmp_
     [
         ({"codec": "char"}, "codec.name was 'byte', now 'char'"),
         ({"network": {**SHAPE, "hidden_size": 32}}, "network.hidden_size was 24, now 32"),
-        ({"options": {"learning_rate": 0.5}}, "options.learning_rate was 0.008, now 0.5"),
+        ({"options": {"learning_rate": 0.5}}, "options.learning_rate was 0.02, now 0.5"),
         ({"documents": ["another", "corpus", "altogether"] * 9}, "data.train was "),
     ],
 )

@@ -38,8 +38,13 @@ class Recorded:
 def test_every_point_is_sent_once(bios: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """By bytes read, with the gradient's norm; the tracker is closed at the end."""
     opened: list[Recorded] = []
-    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", lambda name: opened.append(Recorded(name)) or opened[0])
-    monkeypatch.setattr(LOGGER_TYPE_TO_CLASS["wandb"], "requires_logging_directory", False, raising=False)
+
+    class Opened(Recorded):
+        def __init__(self, run_name: str) -> None:
+            super().__init__(run_name)
+            opened.append(self)
+
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Opened)
     points: list[dict[str, Any]] = []
     with tracker("wandb", "bios") as send:
 

@@ -58,7 +58,11 @@ MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning ra
 BatchBytes = Annotated[int | None, typer.Option(parser=byte_count, metavar="N", help="Bytes that one update reads.")]
 WindowBytes = Annotated[
     int | None,
-    typer.Option(parser=byte_count, metavar="N", help="Longest stretch that gradients flow through."),
+    typer.Option(
+        parser=byte_count,
+        metavar="N",
+        help="Longest stretch that gradients flow through: 256, or 64 if documents are long.",
+    ),
 ]
 Precision = Annotated[str | None, typer.Option(help="auto, bf16 or fp32.")]
 

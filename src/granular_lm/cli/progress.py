@@ -52,6 +52,9 @@ class TrainingDisplay:
     def __call__(self, trainer: "Trainer", told: "Told") -> None:
         """Show one update."""
         shown = self._shown
+        if told.step == 1:
+            shape = trainer.network.config
+            self._bar.update(self._task, description=f"{trainer.codec.name} {shape.num_layers} x {shape.hidden_size}")
         bpb = told.train_bits / max(told.num_bytes, 1)
         shown.train_bpb = SMOOTHING * shown.train_bpb + (1 - SMOOTHING) * bpb if shown.train_bpb else bpb
         if told.valid_bpb is not None:

@@ -7,14 +7,10 @@ few seconds, so that the slowest keeps to it; the outcome is kept, because a job
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from granular_lm.codecs import Codec
 from granular_lm.comparison.plan import Plan
 from granular_lm.weights import ModelConfig
-
-if TYPE_CHECKING:
-    from granular_lm.training import TrainingOptions
 
 PROBE_SECONDS = 4.0
 PROBE_DOCUMENTS = 20_000
@@ -31,7 +27,9 @@ def planned_bytes(
     on_stage: Callable[[str], None],
 ) -> int:
     """Return the bytes that every job reads under the plan's budget of bytes, passes or seconds."""
+    from granular_lm.token_store import TokenStore
     from granular_lm.training import TrainingOptions
+    from granular_lm.training.speed import bytes_per_second
 
     budget = plan.budget
     if budget.max_bytes is not None:
@@ -44,28 +42,8 @@ def planned_bytes(
         on_stage(f"timing {name}")
         config = ModelConfig.from_dict({**plan.network, "vocab_size": codec.vocab_size})
         sample = documents[:: max(1, len(documents) // PROBE_DOCUMENTS)]
-        speeds[name] = bytes_per_second(codec, sample, config, TrainingOptions(**plan.options))
+        with tempfile.TemporaryDirectory() as folder:
+            store = TokenStore.write(codec, sample, Path(folder))
+            speeds[name] = bytes_per_second(config, store, TrainingOptions(**plan.options), seconds=PROBE_SECONDS)
     affordable = min(speeds.values()) * budget.seconds * TRAINING_SHARE
     return max(ROUND_TO, int(affordable) // ROUND_TO * ROUND_TO)
-
-
-def bytes_per_second(codec: Codec, documents: Sequence[str], config: ModelConfig, options: "TrainingOptions") -> float:
-    """Return the training speed, the preparation of kernels in the first half of the probe not counted."""
-    from granular_lm.batching import TokenStore
-    from granular_lm.training import Budget, Progress, Trainer
-
-    seen: list[Progress] = []
-
-    def note(_: Trainer, told: Progress) -> None:
-        seen.append(told)
-
-    with tempfile.TemporaryDirectory() as folder:
-        store = TokenStore.write(codec, documents, Path(folder))
-        probe = Trainer(config, store, None, budget=Budget(seconds=PROBE_SECONDS), options=options, on_step=note)
-        probe.run()
-    if probe.ended == "interrupted":
-        raise KeyboardInterrupt
-    middle, last = seen[len(seen) // 2], seen[-1]
-    if middle is last:
-        return last.bytes_seen / last.seconds
-    return (last.bytes_seen - middle.bytes_seen) / (last.seconds - middle.seconds)

@@ -19,7 +19,7 @@ from granular_lm.model import LanguageModel
 from granular_lm.text import documents_of
 from granular_lm.training.checkpoint import CHECKPOINT_FILE, Checkpoint
 from granular_lm.training.options import Callback, TrainingOptions
-from granular_lm.training.recipe import AUTO, choose_network
+from granular_lm.training.recipe import AUTO, choose
 from granular_lm.training.schedule import Budget
 from granular_lm.training.trainer import CHECKPOINT_SECONDS, Trainer
 from granular_lm.weights import ModelConfig
@@ -94,9 +94,9 @@ def train(
         if base is not None:
             config = base.config
         elif checkpoint is not None and preset == AUTO:  # what was chosen then, not what would be chosen now
-            config = ModelConfig.from_dict({**checkpoint.made_with["network"], **(network or {})})
+            config, options = checkpoint.chosen(network or {}, options)
         else:
-            config = choose_network(preset, ready, stores[0], budget=budget, options=options, changes=network or {})
+            config, options = choose(preset, stores[0], budget=budget, options=options, changes=network or {})
         trainer = Trainer(
             config,
             *stores,

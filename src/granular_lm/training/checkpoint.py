@@ -8,7 +8,7 @@ function of the run's seed and the update's number.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from torch import Tensor
 
 from granular_lm.errors import TrainingError
 from granular_lm.files import replaced_file
+from granular_lm.training.options import TrainingOptions
+from granular_lm.weights import ModelConfig
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 FORMAT = "granular-lm checkpoint 1"
@@ -66,6 +68,13 @@ class Checkpoint:
         except (SafetensorError, OSError, ValueError, KeyError) as error:
             raise TrainingError(f"{path} is damaged ({error}); remove it and train anew.") from error
         return cls(**about, tensors=tensors)
+
+    def chosen(self, network: Mapping[str, Any], options: TrainingOptions) -> tuple[ModelConfig, TrainingOptions]:
+        """Return the network and the options of the run, but for what is given."""
+        config = ModelConfig.from_dict({**self.made_with["network"], **network})
+        if options.matrix_learning_rate is None:
+            options = replace(options, matrix_learning_rate=self.made_with["options"]["matrix_learning_rate"])
+        return config, options
 
     def refuse_changes(self, now: Mapping[str, Any]) -> None:
         """Raise unless a run is made with the same.

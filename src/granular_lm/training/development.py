@@ -20,11 +20,11 @@ class DevelopmentSet:
     Only a document of many windows is cut into segments that start from the zero state.
     """
 
-    def __init__(self, store: TokenStore, options: TrainingOptions) -> None:
+    def __init__(self, store: TokenStore, options: TrainingOptions, *, window_bytes: int) -> None:
         self._batches = Batches(
             store,
             batch_bytes=ROWS * options.batch_bytes,
-            window_bytes=options.window_bytes,
+            window_bytes=window_bytes,
             windows_per_segment=WINDOWS_PER_SEGMENT,
             seed=options.seed,
         )

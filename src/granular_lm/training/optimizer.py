@@ -10,6 +10,7 @@ from granular_lm.network import LSTMNetwork
 from granular_lm.training.options import TrainingOptions
 
 ADAM_BETAS = (0.9, 0.99)
+MATRIX_LEARNING_RATE = 0.025
 GATES = 4
 MARGIN = 1.01  # over the norm, for what bfloat16 rounds
 NEWTON_SCHULZ = (
@@ -39,7 +40,12 @@ class Muon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, params: Iterable[Tensor], *, lr: float = 0.02, momentum: float = 0.95, weight_decay: float = 0.0
+        self,
+        params: Iterable[Tensor],
+        *,
+        lr: float = MATRIX_LEARNING_RATE,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
@@ -101,7 +107,8 @@ def make_optimizers(network: LSTMNetwork, options: TrainingOptions) -> list[torc
         torch.optim.AdamW(groups, lr=options.learning_rate, betas=ADAM_BETAS, fused=True)
     ]
     if gates:
-        optimizers.append(Muon(gates, lr=options.matrix_learning_rate, weight_decay=options.weight_decay))
+        learning_rate = options.matrix_learning_rate or MATRIX_LEARNING_RATE
+        optimizers.append(Muon(gates, lr=learning_rate, weight_decay=options.weight_decay))
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["initial_lr"] = group["lr"]
     return optimizers

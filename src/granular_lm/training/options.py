@@ -21,12 +21,13 @@ class TrainingOptions:
     Attributes:
         optimizer: ``"muon"`` for the matrices of the LSTM and AdamW for the rest, or ``"adamw"`` for all.
         learning_rate: Of AdamW, at its peak.
-        matrix_learning_rate: Of Muon, at its peak.
+        matrix_learning_rate: Of Muon, at its peak; None for 0.025, or for what the preset ``"auto"`` chooses.
         weight_decay: On matrices alone.
         warmup: Share of the budget over which the learning rate rises.
         grad_clip: Largest norm of the gradient.
         batch_bytes: Roughly the bytes one update reads, over all processes.
-        window_bytes: Longest stretch that gradients flow through.
+        window_bytes: Longest stretch that gradients flow through; None for 256, or for 64 where the documents are
+            longer than 256 bytes on average.
         accumulate: Parts that each update's batch is read in, one after another, to save memory.
         evaluations: How many times the development documents are scored on the way.
         eval_every: Bytes read between two evaluations, instead of ``evaluations``.
@@ -39,13 +40,13 @@ class TrainingOptions:
     """
 
     optimizer: str = "muon"
-    learning_rate: float = 8e-3
-    matrix_learning_rate: float = 0.02
+    learning_rate: float = 0.02
+    matrix_learning_rate: float | None = None
     weight_decay: float = 0.01
     warmup: float = 0.02
     grad_clip: float = 1.0
     batch_bytes: int = 1024
-    window_bytes: int = 256
+    window_bytes: int | None = None
     accumulate: int = 1
     evaluations: int = 10
     eval_every: int | None = None
@@ -57,8 +58,9 @@ class TrainingOptions:
         if self.optimizer not in OPTIMIZERS:
             raise OptionError(f"optimizer={self.optimizer!r} is not accepted; give one of: {', '.join(OPTIMIZERS)}.")
         for name in ("learning_rate", "matrix_learning_rate", "grad_clip"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise OptionError(f"{name}={getattr(self, name)} is not accepted; give a number above 0.")
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise OptionError(f"{name}={value} is not accepted; give a number above 0.")
         for name in ("batch_bytes", "window_bytes", "accumulate", "evaluations", "eval_every", "patience"):
             value = getattr(self, name)
             if value is not None and not 1 <= value < math.inf:

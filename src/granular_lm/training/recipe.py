@@ -1,25 +1,122 @@
-"""Which network suits a corpus and a budget."""
+"""Which network suits a corpus and a budget: what ``--preset auto`` chooses.
 
+Fitted to trials on tinyshakespeare and on short descriptions in many languages; `docs/explanation/recipe.md` has
+them, and `benchmarks/recipe.py` repeats them.
+"""
+
+import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from granular_lm.batching import TokenStore
-from granular_lm.codecs import Codec
+from granular_lm.token_store import TokenStore
 from granular_lm.training.options import TrainingOptions
 from granular_lm.training.schedule import Budget
+from granular_lm.training.speed import bytes_per_second
 from granular_lm.weights import ModelConfig
 
+logger = logging.getLogger(__name__)
+
 AUTO = "auto"
+REFERENCE = "small"
+"""The preset whose speed on this machine a budget of time is measured by."""
+
+TRIAL_SECONDS, TRIAL_SHARE = 3.0, 0.05  # the trial takes no more than this share of the budget
+REFERENCE_WIDTH, REFERENCE_BYTES = 256, 2_000_000
+"""256 is the best width for a budget in which a network of that width reads two million bytes."""
+
+WIDTH_GROWTH = 0.25
+"""The best width grows with this power of those bytes."""
+
+WIDTHS = (64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
+MOST_WIDTH_IN_BYTES = 512
+"""Budgets of bytes or passes say nothing of time: no network is chosen that would need hours on a small machine."""
+
+REFERENCE_RATE, RATE_GROWTH = 0.03, -0.25
+LEAST_RATE, MOST_RATE = 0.01, 0.035
+"""Muon's learning rate: longer runs want smaller steps."""
+
+DROPOUT_BY_PASSES = ((1.5, 0.0), (3.5, 0.1), (7.0, 0.2), (15.0, 0.3), (30.0, 0.4))
+MOST_DROPOUT = 0.5
 
 
-def choose_network(
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """What is chosen.
+
+    Attributes:
+        hidden_size: Width of the one LSTM layer.
+        dropout: On its output.
+        matrix_learning_rate: Muon's peak.
+    """
+
+    hidden_size: int
+    dropout: float
+    matrix_learning_rate: float
+
+
+def choose(
     preset: str,
-    codec: Codec,
     store: TokenStore,
     *,
     budget: Budget,
     options: TrainingOptions,
     changes: Mapping[str, Any],
-) -> ModelConfig:
-    """Return the shape of a preset; for ``"auto"``, the one that suits the corpus and the budget."""
-    return ModelConfig.preset("small" if preset == AUTO else preset, vocab_size=codec.vocab_size, **changes)
+) -> tuple[ModelConfig, TrainingOptions]:
+    """Return the shape of a preset and the options; for ``"auto"``, what suits the corpus and the budget.
+
+    Under a budget of time the reference network is trained for a moment to learn the machine's speed.
+
+    Args:
+        preset: One of `granular_lm.weights.PRESETS`, or ``"auto"``.
+        store: The training documents.
+        budget: When training will end.
+        options: How it will go; a learning rate that is given stays.
+        changes: Values of the shape that are given.
+
+    Raises:
+        OptionError: No preset has that name, or a change is out of range.
+    """
+    vocab_size = store.codec.vocab_size
+    if preset != AUTO:
+        return ModelConfig.preset(preset, vocab_size=vocab_size, **changes), options
+    reference = ModelConfig.preset(REFERENCE, vocab_size=vocab_size)
+    corpus_bytes = int(store.num_bytes.sum())
+    budget_bytes = budget.num_bytes(corpus_bytes) or _affordable_bytes(reference, store, budget, options)
+    chosen = recipe_for(budget_bytes, corpus_bytes, is_time=budget.seconds is not None)
+    logger.info("preset auto: %s, for %.2f MB at the reference width", chosen, budget_bytes / 1e6)
+    shape = {"hidden_size": chosen.hidden_size, "dropout": chosen.dropout}
+    if options.matrix_learning_rate is None:
+        options = replace(options, matrix_learning_rate=chosen.matrix_learning_rate)
+    return ModelConfig.from_dict({**reference.to_dict(), **shape, **changes}), options
+
+
+def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool) -> Recipe:
+    """Return what suits a budget.
+
+    Args:
+        budget_bytes: What the reference network would read, or what is to be read.
+        corpus_bytes: Of the training documents.
+        is_time: Whether the budget is a time: a wider network then reads less.
+
+    Examples:
+        >>> recipe_for(2_000_000, 1_000_000, is_time=True)
+        Recipe(hidden_size=256, dropout=0.1, matrix_learning_rate=0.03)
+    """
+    share = budget_bytes / REFERENCE_BYTES
+    ideal = REFERENCE_WIDTH * share**WIDTH_GROWTH
+    most = WIDTHS[-1] if is_time else MOST_WIDTH_IN_BYTES
+    width = min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
+    read = budget_bytes * min(1.0, (REFERENCE_WIDTH / width) ** 1.5) if is_time else budget_bytes
+    passes = read / max(corpus_bytes, 1)
+    return Recipe(
+        hidden_size=width,
+        dropout=next((dropout for limit, dropout in DROPOUT_BY_PASSES if passes < limit), MOST_DROPOUT),
+        matrix_learning_rate=round(min(max(REFERENCE_RATE * share**RATE_GROWTH, LEAST_RATE), MOST_RATE), 4),
+    )
+
+
+def _affordable_bytes(reference: ModelConfig, store: TokenStore, budget: Budget, options: TrainingOptions) -> float:
+    assert budget.seconds is not None
+    seconds = min(TRIAL_SECONDS, TRIAL_SHARE * budget.seconds)
+    return budget.seconds * bytes_per_second(reference, store, options, seconds=seconds)

@@ -48,8 +48,13 @@ class Budget:
         """Return the share of the budget that is used, from 0; 1 or more is the end."""
         if self.seconds is not None:
             return seconds / self.seconds
-        limit = self.max_bytes if self.max_bytes is not None else (self.epochs or 0) * corpus_bytes
-        return bytes_seen / limit
+        return bytes_seen / (self.num_bytes(corpus_bytes) or math.inf)
+
+    def num_bytes(self, corpus_bytes: int) -> float | None:
+        """Return the bytes to read, or None if the budget is a time."""
+        if self.seconds is not None:
+            return None
+        return self.max_bytes if self.max_bytes is not None else (self.epochs or 0) * corpus_bytes
 
 
 def learning_rate_factor(progress: float, *, warmup: float) -> float:

@@ -118,7 +118,11 @@ class Trainer:
         self._batches = Batches(
             train_store, batch_bytes=options.batch_bytes, window_bytes=options.window_bytes, seed=options.seed
         )
-        self._development = None if valid_store is None else DevelopmentSet(valid_store, options)
+        self._development = (
+            None
+            if valid_store is None
+            else DevelopmentSet(valid_store, options, window_bytes=self._batches.window_bytes)
+        )
         torch.manual_seed(options.seed)
         self.network = _new_network(config, weights)
         self._optimizers = make_optimizers(self.network, options)

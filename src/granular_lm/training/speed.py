@@ -1,0 +1,28 @@
+"""How fast a network trains on this machine, by trying."""
+
+from granular_lm.token_store import TokenStore
+from granular_lm.training.options import Progress, TrainingOptions
+from granular_lm.training.schedule import Budget
+from granular_lm.training.trainer import Trainer
+from granular_lm.weights import ModelConfig
+
+
+def bytes_per_second(config: ModelConfig, store: TokenStore, options: TrainingOptions, *, seconds: float) -> float:
+    """Return the training speed; the first half of the trial is not counted, in which kernels are prepared.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C during the trial.
+    """
+    seen: list[Progress] = []
+
+    def note(_: Trainer, told: Progress) -> None:
+        seen.append(told)
+
+    trial = Trainer(config, store, None, budget=Budget(seconds=seconds), options=options, on_step=note)
+    trial.run()
+    if trial.ended == "interrupted":
+        raise KeyboardInterrupt
+    middle, last = seen[len(seen) // 2], seen[-1]
+    if middle is last:
+        return last.bytes_seen / last.seconds
+    return (last.bytes_seen - middle.bytes_seen) / (last.seconds - middle.seconds)

@@ -1,0 +1,76 @@
+"""What ``preset="auto"`` chooses."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import granular_lm as glm
+from granular_lm.codecs.byte import ByteCodec
+from granular_lm.errors import OptionError
+from granular_lm.token_store import TokenStore
+from granular_lm.training import Budget, TrainingOptions
+from granular_lm.training.recipe import WIDTHS, choose, recipe_for
+from granular_lm.weights import ModelConfig
+
+OPTIONS = TrainingOptions(precision="fp32")
+BYTES = st.floats(1, 1e12)
+
+
+@given(BYTES, BYTES, BYTES, st.booleans())
+def test_more_budget_never_means_a_smaller_network(one: float, two: float, corpus: float, is_time: bool) -> None:
+    """Nor does it mean less dropout, for the corpus is read more often."""
+    less, more = sorted([one, two])
+    smaller, larger = (recipe_for(budget, int(corpus), is_time=is_time) for budget in (less, more))
+    assert smaller.hidden_size <= larger.hidden_size
+    assert {smaller.hidden_size, larger.hidden_size} <= set(WIDTHS)
+    if not is_time:
+        assert smaller.dropout <= larger.dropout
+
+
+def test_a_small_corpus_is_regularised() -> None:
+    """The same budget over a tenth of the text means more passes, and more dropout."""
+    assert recipe_for(2e6, 100_000, is_time=True).dropout > recipe_for(2e6, 10_000_000, is_time=True).dropout
+
+
+@pytest.fixture
+def store(bios: list[str], tmp_path: Path) -> TokenStore:
+    return TokenStore.write(ByteCodec(), bios, tmp_path)
+
+
+def test_the_choice_is_told_and_single_values_may_be_given(store: TokenStore, caplog: pytest.LogCaptureFixture) -> None:
+    """What is given is kept, the rest is chosen, and the log says what was."""
+    caplog.set_level(logging.INFO, "granular_lm")
+    budget = Budget(max_bytes=100_000)
+    chosen, options = choose("auto", store, budget=budget, options=OPTIONS, changes={"dropout": 0.25})
+    assert options.matrix_learning_rate == recipe_for(100_000, 1, is_time=False).matrix_learning_rate
+    assert chosen.dropout == 0.25
+    assert chosen.hidden_size == recipe_for(100_000, 1, is_time=False).hidden_size
+    assert "preset auto: Recipe(hidden_size=" in caplog.text
+    given = replace(OPTIONS, matrix_learning_rate=0.5)
+    assert choose("auto", store, budget=budget, options=given, changes={})[1] == given
+
+
+def test_a_budget_of_time_is_measured(store: TokenStore) -> None:
+    """A faster machine or a longer budget gives a larger network; a second on any machine is not enough for much."""
+    chosen, _ = choose("auto", store, budget=Budget(seconds=1), options=OPTIONS, changes={})
+    assert chosen.hidden_size < 256
+
+
+def test_other_presets_are_taken_as_they_are(store: TokenStore) -> None:
+    """Nothing is measured, nothing chosen."""
+    budget = Budget(seconds=1e9)
+    chosen = choose("tiny", store, budget=budget, options=OPTIONS, changes={})
+    assert chosen == (ModelConfig.preset("tiny", vocab_size=257), OPTIONS)
+    with pytest.raises(OptionError, match="no preset is named 'huge'"):
+        choose("huge", store, budget=budget, options=OPTIONS, changes={})
+
+
+def test_train_uses_it_by_default(bios: list[str]) -> None:
+    """The network of a small budget is small."""
+    model = glm.train(bios, max_bytes=3000, options=OPTIONS)
+    corpus = model.training["corpus_bytes"]
+    assert model.config.hidden_size == recipe_for(3000, corpus, is_time=False).hidden_size
