@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from granular_lm.batching import Batches, TokenStore, Window
 from granular_lm.errors import OptionError, TrainingError
 from granular_lm.network import LSTMNetwork, TorchState
+from granular_lm.training.averaging import WeightAverage
 from granular_lm.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizers
 from granular_lm.training.curve import MetricsRecorder
 from granular_lm.training.development import DevelopmentSet, affordable_bytes
@@ -84,7 +85,7 @@ class Trainer:
         on_step: Called with this trainer and what happened after each update, on the main process alone.
 
     Attributes:
-        best_weights: Those of the lowest development loss so far.
+        best_weights: The mean weights at the lowest development loss so far.
         ended: Why training ended, ``"budget"`` if as planned; empty while it goes on.
         metrics: The learning curve.
     """
@@ -130,6 +131,7 @@ class Trainer:
             self.network, self._optimizers, precision=options.precision, accumulate=options.accumulate
         )
         self._threads = ThreadChooser(torch.get_num_threads() if self._parallel.device.type == "cpu" else 1)
+        self._average = WeightAverage(dict(self.network.named_parameters()))
         self.precision = self._parallel.precision
         self._made_with = {
             "codec": {"name": self.codec.name, "fingerprint": self.codec.fingerprint()},
@@ -160,9 +162,14 @@ class Trainer:
             self.ended = "interrupted"
         finally:
             self._threads.restore()
-        if self.best_weights is None and not self._keep_if_best(self.evaluate()):
-            reason = self.ended if self.state.skipped else "the development loss is no finite number"
-            raise TrainingError(f"{reason} after {self.state.step} updates; {self._advice()}")
+        if self.best_weights is not None:
+            return
+        if 0 < self.state.step == self.state.skipped:
+            raise TrainingError(f"no gradient was a finite number in {self.state.step} updates; {self._advice()}")
+        if not self._keep_if_best(self.evaluate()):
+            raise TrainingError(
+                f"the development loss is no finite number after {self.state.step} updates; {self._advice()}"
+            )
 
     @property
     def seconds(self) -> float:
@@ -170,7 +177,7 @@ class Trainer:
         return self._seconds_before + time.perf_counter() - self._started
 
     def evaluate(self) -> float:
-        """Return the bits per byte of development documents under the current weights, in the training precision.
+        """Return the bits per byte of development documents under the mean weights, in the training precision.
 
         The same documents are read each time: a seeded sample, as large as the budget can afford.
         """
@@ -178,6 +185,11 @@ class Trainer:
             return math.nan
         if not self.state.development_bytes:
             self.state.development_bytes = affordable_bytes(self.state.bytes_seen, self.state.progress)
+        with self._average.in_place():
+            return self._development_bpb()
+
+    def _development_bpb(self) -> float:
+        assert self._development is not None
         nats, num_bytes = 0.0, 0
         for windows in self._development.batches(self.state.development_bytes):
             states = self._zero_states()
@@ -201,6 +213,7 @@ class Trainer:
         self.network.load_weights({name: tensor.numpy() for name, tensor in named.items()})
         best = _without_prefix("best.", checkpoint.tensors)
         self.best_weights = {name: tensor.numpy() for name, tensor in best.items()} or None
+        self._average.restore(_without_prefix("average.", checkpoint.tensors))
         restore_optimizers(self._optimizers, checkpoint.tensors)
 
     def checkpoint(self) -> Checkpoint:
@@ -212,6 +225,7 @@ class Trainer:
             points=self.metrics.points,
             tensors={
                 **{f"network.{name}": parameter.detach() for name, parameter in self.network.named_parameters()},
+                **{f"average.{name}": tensor for name, tensor in self._average.tensors().items()},
                 **{f"best.{name}": tensor for name, tensor in best.items()},
                 **optimizer_tensors(self._optimizers),
             },
@@ -240,6 +254,8 @@ class Trainer:
             nats, grad_norm, carried = self._parallel.gradient(window, carried, self.options.grad_clip)
             is_finite = math.isfinite(grad_norm) and math.isfinite(nats)
             self._parallel.update(is_skipped=not is_finite)
+            if is_finite:
+                self._average.update(self.state.step + 1)
         self._count(window, is_finite=is_finite)
         self._report(window, nats, self.options.learning_rate * factor, grad_norm)
         return carried if is_finite else self._zero_states()
@@ -263,7 +279,7 @@ class Trainer:
 
     def _report(self, window: Window, nats: float, learning_rate: float, grad_norm: float) -> None:
         valid_bpb, is_best = None, False
-        if self._evaluation_is_due():
+        if self._evaluation_is_due() and self.state.skipped < self.state.step:
             valid_bpb = self.evaluate()
             is_best = self._keep_if_best(valid_bpb)
         told = Progress(
@@ -302,7 +318,8 @@ class Trainer:
             return False
         self.state.best_valid_bpb = valid_bpb
         self.state.since_best = 0
-        self.best_weights = self.network.to_weights()
+        with self._average.in_place():
+            self.best_weights = self.network.to_weights()
         return True
 
     def _save_if_due(self) -> None:
