@@ -29,8 +29,12 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         work.mkdir()
         yield work
         if replace and target.is_dir():
-            target.rename(Path(made) / "replaced")
-            work.rename(target)
+            replaced = target.rename(Path(made) / "replaced")
+            try:
+                work.rename(target)
+            except OSError:
+                replaced.rename(target)
+                raise
         elif target.is_dir():  # empty, and perhaps somebody's current folder: it has to stay the one it is
             for child in work.iterdir():
                 child.rename(target / child.name)

@@ -4,6 +4,7 @@ The names and shapes are those of `torch.nn.LSTM`, so the file loads into the to
 runtime alike. Parameters are float32 in safetensors: no pickle, nothing that can run.
 """
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -137,6 +138,14 @@ def save_weights(weights: Weights, path: Path) -> None:
     """Write the parameters as float32, contiguous, in file order."""
     arrays = {name: np.ascontiguousarray(array, dtype=np.float32) for name, array in weights.items()}
     path.write_bytes(save(arrays, metadata={"format": "granular-lm"}))
+
+
+def weights_hash(weights: Weights) -> str:
+    """Return the SHA-256 of the parameters, as they would be written."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + np.ascontiguousarray(weights[name], dtype=np.float32).tobytes())
+    return digest.hexdigest()
 
 
 def load_weights(path: Path, config: ModelConfig) -> dict[str, NDArray[np.float32]]:

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,50 @@ def test_resuming_without_a_checkpoint_starts(bios: list[str], tmp_path: Path) -
     assert_same_run(train(bios, None), train(bios, tmp_path / "run", resume=True))
 
 
+def test_a_longer_budget_stretches_what_is_left(bios: list[str], tmp_path: Path) -> None:
+    """Evaluations and points of the curve go on at the new pace."""
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=50)
+    model, curve = train(bios, tmp_path / "run", resume=True, max_bytes=120_000)
+    assert model.training["bytes_seen"] >= 120_000
+    shares = [point["progress"] for point in curve]
+    assert shares == sorted(shares)
+    looked = [point["progress"] for point in curve if "valid_bpb" in point and point["step"] > 50]
+    assert len(looked) >= 7
+    assert max(late - early for early, late in pairwise(looked)) < 0.15
+
+
+def test_learning_rates_may_be_lowered(bios: list[str], tmp_path: Path) -> None:
+    """That is the advice to a run that diverges."""
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=20)
+    rates = {"learning_rate": 1e-3, "matrix_learning_rate": 1e-3}
+    model, _ = train(bios, tmp_path / "run", resume=True, options=rates)
+    assert model.training["options"]["learning_rate"] == 1e-3
+
+
+def test_what_auto_chose_is_kept(bios: list[str], tmp_path: Path) -> None:
+    """A run that chose its network by the budget is resumed with it, whatever the machine's speed is now."""
+    auto: dict[str, Any] = {"preset": "auto", "network": {"embedding_dim": 8}}
+    whole = train(bios, None, **auto)
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=25, **auto)
+    resumed = train(bios, tmp_path / "run", resume=True, **auto)
+    assert_same_run(whole, resumed)
+    assert resumed[0].config == whole[0].config
+
+
+def test_the_base_model_is_part_of_a_run(bios: list[str], tmp_path: Path) -> None:
+    """Another one of the same shape is refused."""
+    base: dict[str, Any] = {"network": None, "preset": "auto", "max_bytes": 3000}
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=8, base="bios-byte", **base)
+    other = glm.LanguageModel.from_pretrained("bios-byte")
+    other.weights["head.bias"] = other.weights["head.bias"] + 1
+    with pytest.raises(TrainingError, match="base was "):
+        train(bios, tmp_path / "run", resume=True, base=other, **base)
+
+
 def test_an_unfinished_run_is_not_overwritten(bios: list[str], tmp_path: Path) -> None:
     """Without resume it is refused, and stays."""
     with pytest.raises(StoppedError):
@@ -108,7 +153,7 @@ def test_nothing_is_left_of_a_run_that_failed_at_the_start(bios: list[str], tmp_
     [
         ({"codec": "char"}, "codec.name was 'byte', now 'char'"),
         ({"network": {**SHAPE, "hidden_size": 32}}, "network.hidden_size was 24, now 32"),
-        ({"options": {"learning_rate": 0.5}}, "options.learning_rate was 0.02, now 0.5"),
+        ({"options": {"batch_bytes": 700}}, "options.batch_bytes was 512, now 700"),
         ({"documents": ["another", "corpus", "altogether"] * 9}, "data.train was "),
     ],
 )
@@ -144,11 +189,12 @@ def test_saving_is_whole_or_not_at_all(bios: list[str], tmp_path: Path, monkeypa
     path = tmp_path / "run" / CHECKPOINT_FILE
     before = path.read_bytes()
 
-    def fail(tensors: object, filename: Path, metadata: object) -> None:
-        filename.write_bytes(b"half")
+    def fail(temporary: Path, content: bytes) -> int:
+        with temporary.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("granular_lm.training.checkpoint.save_file", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="No space"):
         train(bios, tmp_path / "run", resume=True)
     assert path.read_bytes() == before
@@ -160,7 +206,7 @@ def _train_in_child(bios: list[str], folder: Path) -> None:
     import torch
 
     torch.set_num_threads(1)
-    model, _ = train(bios, folder / "run", resume=True)
+    model, _ = train(bios, folder / "run", resume=True, max_bytes=12_000)
     save_weights(model.weights, folder / "model.torn")
     (folder / "model.torn").rename(folder / "model.safetensors")
 

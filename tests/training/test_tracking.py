@@ -26,7 +26,7 @@ class Recorded:
 
     def start(self) -> None:
         if self.run_name == "absent":
-            raise ModuleNotFoundError("No module named 'wandb'")
+            raise RuntimeError("no login")
 
     def log(self, values: dict[str, float], step: int) -> None:
         self.sent.append((step, values))
@@ -45,6 +45,7 @@ def test_every_point_is_sent_once(bios: list[str], monkeypatch: pytest.MonkeyPat
             opened.append(self)
 
     monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Opened)
+    monkeypatch.setattr("granular_lm.training.tracking.find_spec", lambda name: name)
     points: list[dict[str, Any]] = []
     with tracker("wandb", "bios") as send:
 
@@ -76,6 +77,14 @@ def test_an_unknown_tracker_is_refused() -> None:
 
 def test_a_tracker_whose_package_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is trained."""
+    monkeypatch.setattr("granular_lm.training.tracking.find_spec", lambda _: None)
+    with pytest.raises(OptionError, match="track='wandb' needs a package that is not installed: pip install wandb"):
+        tracker("wandb", "bios").__enter__()
+
+
+def test_a_tracker_that_does_not_start_is_told(bios: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it raises, in one line."""
     monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Recorded)
-    with pytest.raises(OptionError, match="track='wandb' needs a package that is not installed"):
-        tracker("wandb", "absent").__enter__()
+    monkeypatch.setattr("granular_lm.training.tracking.find_spec", lambda name: name)
+    with tracker("wandb", "absent") as send, pytest.raises(OptionError, match="the tracker did not start"):
+        glm.train(bios, max_bytes=2000, network={"hidden_size": 16}, options=OPTIONS, on_step=send)

@@ -150,7 +150,7 @@ def test_divergence_keeps_the_best_so_far(bios: list[str]) -> None:
                 trainer.network.head.bias[0] = math.nan
 
     model = glm.train(bios, max_bytes=20_000, network=SMALL, options=FP32, on_step=poison)
-    assert model.training["ended"].startswith("diverged: 10 gradients in a row were no finite numbers; lower the")
+    assert model.training["ended"].startswith("diverged: 10 gradients in a row were no finite numbers; lower learning")
     assert model.training["skipped"] == 10
     assert math.isfinite(glm.bits_per_byte(model.score(bios[:5])))
 
@@ -247,7 +247,7 @@ def test_evaluations_read_a_share_of_what_training_reads(bios: list[str], tmp_pa
     """With a long development part, ten evaluations read no more than a tenth of the budget and the least sample."""
     trainer = trainer_of(bios * 3, tmp_path, budget=Budget(max_bytes=4000))
     trainer.run()
-    assert 16_384 <= trainer.evaluated_bytes < 25_000 < sum(len(text.encode()) for text in bios * 3)
+    assert 16_384 <= trainer.state.evaluated_bytes < 25_000 < sum(len(text.encode()) for text in bios * 3)
 
 
 def test_without_development_documents_the_last_weights_are_kept(bios: list[str], tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_gradients_that_are_no_numbers_stop_with_advice(bios: list[str], tmp_pat
     trainer = trainer_of(bios, tmp_path)
     with torch.no_grad():
         trainer.network.head.bias[0] = math.nan
-    with pytest.raises(TrainingError, match=r"no gradient was .* in 10 updates; lower the learning rate \(now 0\.02\)"):
+    with pytest.raises(TrainingError, match=r"no gradient was .* in 10 updates; lower learning_rate \(now 0\.02\) and"):
         trainer.run()
 
 

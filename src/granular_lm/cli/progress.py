@@ -1,5 +1,6 @@
 """What a person sees while a model trains: a bar, the numbers that matter, and now and then a sample."""
 
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -52,11 +53,12 @@ class TrainingDisplay:
     def __call__(self, trainer: "Trainer", told: "Told") -> None:
         """Show one update."""
         shown = self._shown
-        if told.step == 1:
+        if not shown.bytes_seen:
             shape = trainer.network.config
             self._bar.update(self._task, description=f"{trainer.codec.name} {shape.num_layers} x {shape.hidden_size}")
         bpb = told.train_bits / max(told.num_bytes, 1)
-        shown.train_bpb = SMOOTHING * shown.train_bpb + (1 - SMOOTHING) * bpb if shown.train_bpb else bpb
+        if math.isfinite(bpb):  # an update that was skipped says nothing
+            shown.train_bpb = SMOOTHING * shown.train_bpb + (1 - SMOOTHING) * bpb if shown.train_bpb else bpb
         if told.valid_bpb is not None:
             shown.valid_bpb = told.valid_bpb
             self._show_sample(trainer)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,8 @@ import typer
 
 from granular_lm.cli import options
 from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json
+
+MODEL_FILES = {"README.md", "codec", "config.json", "learning-curve.svg", "metrics.jsonl", "model.safetensors"}
 
 if TYPE_CHECKING:
     from granular_lm.model import LanguageModel
@@ -83,8 +86,8 @@ def train(
     from granular_lm.corpus.readers import read_documents
     from granular_lm.files import refuse_existing
 
-    work = output.resolve().with_name(f"{output.resolve().name}.training")
-    if not (resume and work.is_dir()):
+    work = output.resolve().parent / f"{output.resolve().name}.training"
+    if not (resume and _is_interrupted(output)):
         refuse_existing(output)
     read = partial(read_documents, field=field, column=column, whole_file=whole_file)
     documents = read(data)
@@ -139,10 +142,24 @@ def train(
         return
     if test_documents is not None:
         model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
-    _write(model, curve, output, replace=resume)
-    if model.training["ended"] != "interrupted":
+    _write(model, curve, output, replace=resume and _is_interrupted(output))
+    has_diverged = model.training["ended"].startswith("diverged")
+    if model.training["ended"] != "interrupted" and not has_diverged:
         shutil.rmtree(work, ignore_errors=True)
-    _tell(model, curve, output, work, json=json)
+    _tell(model, output, work, json=json)
+    if has_diverged:
+        raise typer.Exit(1)
+
+
+def _is_interrupted(output: Path) -> bool:
+    """Tell whether a folder is the model of a run that did not come to its end, and nothing else."""
+    try:
+        described = loads((output / "config.json").read_text(encoding="utf-8"))
+        ended = str(described["training"]["ended"])
+        is_model_alone = {path.name for path in output.iterdir()} <= MODEL_FILES
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return is_model_alone and ended.startswith(("interrupted", "diverged"))
 
 
 def _share(valid: str) -> float | None:
@@ -177,7 +194,8 @@ def _watchers(stage: str, track: str | None, run_name: str, curve: list[dict[str
             callbacks.append(stack.enter_context(tracker(track, run_name)))
 
         def watch(trainer: Any, told: Any) -> None:
-            curve[:] = trainer.metrics.points
+            if len(curve) != len(trainer.metrics.points):
+                curve[:] = trainer.metrics.points
             for callback in callbacks:
                 callback(trainer, told)
 
@@ -197,7 +215,7 @@ def _write(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, *,
         (work / "learning-curve.svg").write_text(picture, encoding="utf-8")
 
 
-def _tell(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, work: Path, *, json: bool) -> None:
+def _tell(model: "LanguageModel", output: Path, work: Path, *, json: bool) -> None:
     about = model.training
     if about["ended"] != "budget":
         typer.echo(f"granular-lm: training ended {about['ended'].rstrip('.')}; the best weights are kept.", err=True)
@@ -215,7 +233,9 @@ def _tell(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, wor
             "development bits per byte": f"{about['valid_bpb']:.4f}",
             **({"test bits per byte": f"{about['test_bpb']:.4f}"} if "test_bpb" in about else {}),
             "codec": f"{model.codec.name}, {model.codec.vocab_size} ids",
-            "network": f"{shape.num_layers} x {shape.hidden_size}, {model.num_parameters:,} parameters",
+            "network": f"{shape.num_layers} x {shape.hidden_size}, dropout {shape.dropout:g}, "
+            f"{model.num_parameters:,} parameters",
+            "learning rates": _rates(about["options"]),
             "read": f"{about['bytes_seen'] / 1e6:.2f} MB in {about['updates']:,} updates, {about['seconds']:.0f} s",
             "speed": f"{speed / 1000:.1f} kB/s",
             **({"peak memory": f"{peak_memory / 1e6:,.0f} MB"} if peak_memory else {}),
@@ -223,3 +243,12 @@ def _tell(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, wor
             "next": f"granular-lm sample {output}",
         }
     )
+
+
+def _rates(used: dict[str, Any]) -> str:
+    """Return the peak learning rates as text."""
+    if used["optimizer"] == "adamw":
+        return f"{used['learning_rate']:g}"
+    from granular_lm.training.optimizer import MATRIX_LEARNING_RATE
+
+    return f"{used['learning_rate']:g}, {used['matrix_learning_rate'] or MATRIX_LEARNING_RATE:g} for the LSTM"

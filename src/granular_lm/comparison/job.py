@@ -108,7 +108,8 @@ def run_job(job: Job, codec: Codec, split: Split, folder: Path, *, on_step: "Cal
     curve: list[dict[str, Any]] = []
 
     def note(trainer: "Trainer", told: "Progress") -> None:
-        curve[:] = trainer.metrics.points
+        if len(curve) != len(trainer.metrics.points):
+            curve[:] = trainer.metrics.points
         if on_step:
             on_step(trainer, told)
 

@@ -148,7 +148,7 @@ def _work_folder(folder: str | Path | None) -> Iterator[Path]:
         raise OutputExistsError(f"{work} is a file, not a folder; give another name.")
     work.mkdir(parents=True, exist_ok=True)
     for torn in work.glob(f".{CHECKPOINT_FILE}.*"):  # a kill while a checkpoint was being written
-        torn.unlink()
+        torn.unlink(missing_ok=True)
     try:
         yield work
     finally:
@@ -217,7 +217,7 @@ def _trained(trainer: Trainer, store: TokenStore) -> LanguageModel:
         "seconds": round(state.seconds, 1),
         "precision": trainer.precision,
         "valid_bpb": state.best_valid_bpb,
-        "valid_bytes": trainer.evaluated_bytes,
+        "valid_bytes": state.evaluated_bytes,
         "ended": trainer.ended,
         "options": asdict(trainer.options),
     }

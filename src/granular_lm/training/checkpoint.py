@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from granular_lm.errors import TrainingError
@@ -23,7 +23,7 @@ from granular_lm.training.options import TrainingOptions
 from granular_lm.weights import ModelConfig
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
-FORMAT = "granular-lm checkpoint 1"
+FORMAT = "granular-lm checkpoint 2"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class Checkpoint:
         made_with: What decides the result and must be the same to go on, as JSON values.
         state: Where the run stands, as JSON values.
         points: The learning curve so far.
-        tensors: Parameters, the best parameters, and what the optimizers keep, by name.
+        tensors: Parameters, their mean, the best of those, and what the optimizers keep, by name.
     """
 
     made_with: dict[str, Any]
@@ -47,7 +47,8 @@ class Checkpoint:
         about = {"made_with": self.made_with, "state": self.state, "points": self.points}
         contiguous = {name: tensor.contiguous() for name, tensor in self.tensors.items()}
         with replaced_file(path, is_forced_to_disk=True) as temporary:
-            save_file(contiguous, temporary, metadata={"format": FORMAT, "about": json.dumps(about)})
+            # Not `save_file`: that makes a temporary file of its own, and its errors are no OSError.
+            temporary.write_bytes(save(contiguous, metadata={"format": FORMAT, "about": json.dumps(about)}))
 
     @classmethod
     def load(cls, path: Path) -> "Checkpoint | None":
@@ -73,7 +74,7 @@ class Checkpoint:
         """Return the network and the options of the run, but for what is given."""
         config = ModelConfig.from_dict({**self.made_with["network"], **network})
         if options.matrix_learning_rate is None:
-            options = replace(options, matrix_learning_rate=self.made_with["options"]["matrix_learning_rate"])
+            options = replace(options, matrix_learning_rate=self.state["rates"]["matrix_learning_rate"])
         return config, options
 
     def refuse_changes(self, now: Mapping[str, Any]) -> None:

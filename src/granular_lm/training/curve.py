@@ -1,6 +1,7 @@
 """The record of a training run: what `metrics.jsonl` and the learning curves hold."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,13 @@ class MetricsRecorder:
 
     def __init__(self) -> None:
         self.points: list[dict[str, Any]] = []
-        self.pending: dict[str, float] = {"bits": 0.0, "bytes": 0, "since": 0.0}
+        self.pending: dict[str, float] = {"bits": 0.0, "bytes": 0, "seen": 0, "since": 0.0}
 
     def __call__(self, told: Progress) -> None:
         """Take in one update."""
-        self.pending["bits"] += told.train_bits
-        self.pending["bytes"] += told.num_bytes
+        if math.isfinite(told.train_bits):
+            self.pending["bits"] += told.train_bits
+            self.pending["bytes"] += told.num_bytes
         due = int(told.progress * POINTS) > (int(self.points[-1]["progress"] * POINTS) if self.points else -1)
         if due or told.valid_bpb is not None:
             self._add(told)
@@ -46,19 +48,20 @@ class MetricsRecorder:
             "progress": told.progress,
             "seconds": told.seconds,
             "bytes_seen": told.bytes_seen,
-            "bytes_per_second": pending["bytes"] / max(told.seconds - pending["since"], 1e-9),
-            "train_bpb": pending["bits"] / max(pending["bytes"], 1),
+            "bytes_per_second": (told.bytes_seen - pending["seen"]) / max(told.seconds - pending["since"], 1e-9),
+            "train_bpb": pending["bits"] / pending["bytes"] if pending["bytes"] else None,
             "learning_rate": told.learning_rate,
-            "grad_norm": told.grad_norm,
+            "grad_norm": told.grad_norm if math.isfinite(told.grad_norm) else None,
             "skipped": told.skipped,
         }
         if told.valid_bpb is not None:
-            point |= {"valid_bpb": told.valid_bpb, "is_best": told.is_best}
+            valid_bpb = told.valid_bpb if math.isfinite(told.valid_bpb) else None
+            point |= {"valid_bpb": valid_bpb, "is_best": told.is_best}
         self.points.append(point)
-        self.pending = {"bits": 0.0, "bytes": 0, "since": told.seconds}
+        self.pending = {"bits": 0.0, "bytes": 0, "seen": told.bytes_seen, "since": told.seconds}
 
 
 def write_metrics(points: Iterable[Mapping[str, Any]], path: Path) -> None:
     """Write the points of a learning curve to a file, one JSON object a line."""
     with replaced_file(path) as temporary:
-        temporary.write_text("".join(json.dumps(point) + "\n" for point in points), encoding="utf-8")
+        temporary.write_text("".join(json.dumps(point, allow_nan=False) + "\n" for point in points), encoding="utf-8")

@@ -21,7 +21,7 @@ AUTO = "auto"
 REFERENCE = "small"
 """The preset whose speed on this machine a budget of time is measured by."""
 
-TRIAL_SECONDS, TRIAL_SHARE = 3.0, 0.05  # the trial takes no more than this share of the budget
+TRIAL_SECONDS, TRIAL_SHARE = 3.0, 0.1  # the trial takes no more than this share of the budget
 REFERENCE_WIDTH, REFERENCE_BYTES = 256, 2_000_000
 """256 is the best width for a budget in which a network of that width reads two million bytes."""
 
@@ -83,7 +83,8 @@ def choose(
     reference = ModelConfig.preset(REFERENCE, vocab_size=vocab_size)
     corpus_bytes = int(store.num_bytes.sum())
     budget_bytes = budget.num_bytes(corpus_bytes) or _affordable_bytes(reference, store, budget, options)
-    chosen = recipe_for(budget_bytes, corpus_bytes, is_time=budget.seconds is not None)
+    width = changes.get("hidden_size")
+    chosen = recipe_for(budget_bytes, corpus_bytes, is_time=budget.seconds is not None, hidden_size=width)
     logger.info("preset auto: %s, for %.2f MB at the reference width", chosen, budget_bytes / 1e6)
     shape = {"hidden_size": chosen.hidden_size, "dropout": chosen.dropout}
     if options.matrix_learning_rate is None:
@@ -91,13 +92,14 @@ def choose(
     return ModelConfig.from_dict({**reference.to_dict(), **shape, **changes}), options
 
 
-def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool) -> Recipe:
+def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_size: int | None = None) -> Recipe:
     """Return what suits a budget.
 
     Args:
         budget_bytes: What the reference network would read, or what is to be read.
         corpus_bytes: Of the training documents.
         is_time: Whether the budget is a time: a wider network then reads less.
+        hidden_size: The width, if it is given.
 
     Examples:
         >>> recipe_for(2_000_000, 1_000_000, is_time=True)
@@ -106,7 +108,7 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool) -> Reci
     share = budget_bytes / REFERENCE_BYTES
     ideal = REFERENCE_WIDTH * share**WIDTH_GROWTH
     most = WIDTHS[-1] if is_time else MOST_WIDTH_IN_BYTES
-    width = min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
+    width = hidden_size or min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
     read = budget_bytes * min(1.0, (REFERENCE_WIDTH / width) ** 1.5) if is_time else budget_bytes
     passes = read / max(corpus_bytes, 1)
     return Recipe(

@@ -1,7 +1,7 @@
 """How fast a network trains on this machine, by trying."""
 
 from granular_lm.token_store import TokenStore
-from granular_lm.training.options import Progress, TrainingOptions
+from granular_lm.training.options import TrainingOptions
 from granular_lm.training.schedule import Budget
 from granular_lm.training.trainer import Trainer
 from granular_lm.weights import ModelConfig
@@ -13,16 +13,12 @@ def bytes_per_second(config: ModelConfig, store: TokenStore, options: TrainingOp
     Raises:
         KeyboardInterrupt: Ctrl-C during the trial.
     """
-    seen: list[Progress] = []
-
-    def note(_: Trainer, told: Progress) -> None:
-        seen.append(told)
-
-    trial = Trainer(config, store, None, budget=Budget(seconds=seconds), options=options, on_step=note)
+    trial = Trainer(config, store, None, budget=Budget(seconds=seconds), options=options)
     trial.run()
     if trial.ended == "interrupted":
         raise KeyboardInterrupt
-    middle, last = seen[len(seen) // 2], seen[-1]
+    points = trial.metrics.points  # every process has the same: their seconds are the main one's
+    middle, last = points[len(points) // 2], points[-1]
     if middle is last:
-        return last.bytes_seen / last.seconds
-    return (last.bytes_seen - middle.bytes_seen) / (last.seconds - middle.seconds)
+        return float(last["bytes_seen"] / last["seconds"])
+    return float((last["bytes_seen"] - middle["bytes_seen"]) / (last["seconds"] - middle["seconds"]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from granular_lm.training.options import Callback, Progress
 
 if TYPE_CHECKING:
     from granular_lm.training.trainer import Trainer
+
+PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX")}
+"""Packages that a tracker of another name than its package needs, one of them enough."""
 
 TRACKED = ("train_bpb", "valid_bpb", "learning_rate", "grad_norm", "bytes_per_second", "skipped")
 LOGGING_FOLDER = Path("runs")
@@ -27,23 +31,23 @@ def tracker(name: str, run_name: str, *, folder: Path = LOGGING_FOLDER) -> Itera
         folder: Where a tracker that writes files writes them.
 
     Raises:
-        OptionError: There is no such tracker, or its package is not installed.
+        OptionError: There is no such tracker, or its package is not installed; at the first update, it does not
+            start.
     """
     if name not in LOGGER_TYPE_TO_CLASS:
         raise OptionError(f"track={name!r} is not accepted; give one of: {', '.join(sorted(LOGGER_TYPE_TO_CLASS))}.")
     kind = LOGGER_TYPE_TO_CLASS[name]
-    place = {"logging_dir": folder} if kind.requires_logging_directory else {}
-    try:
-        opened = kind(run_name, **place)
-        opened.start()
-    except ImportError as error:
-        raise OptionError(f"track={name!r} needs a package that is not installed ({error}); install it.") from error
+    package = PACKAGES.get(name, (name,))
+    if not any(find_spec(each) for each in package):
+        raise OptionError(f"track={name!r} needs a package that is not installed: pip install {package[0]}.")
+    opened: Any = None
     sent = 0
 
-    def send(trainer: "Trainer", told: Progress) -> None:
-        nonlocal sent
+    def send(trainer: "Trainer", _: Progress) -> None:
+        nonlocal opened, sent
+        if opened is None:  # not before: only now it is settled which process is the main one
+            opened = _open(kind, run_name, folder)
         points = trainer.metrics.points
-        sent = min(sent, len(points))
         for point in points[sent:]:
             opened.log(_numbers(point), step=point["bytes_seen"])
         sent = len(points)
@@ -51,8 +55,20 @@ def tracker(name: str, run_name: str, *, folder: Path = LOGGING_FOLDER) -> Itera
     try:
         yield send
     finally:
-        opened.finish()
+        if opened is not None:
+            opened.finish()
+
+
+def _open(kind: Any, run_name: str, folder: Path) -> Any:
+    place = {"logging_dir": folder} if kind.requires_logging_directory else {}
+    try:
+        opened = kind(run_name, **place)
+        opened.start()
+    except Exception as error:
+        # A tracker may fail in any way: no login, no network, a folder that cannot be written.
+        raise OptionError(f"the tracker did not start ({error}); set it up, or train without track.") from error
+    return opened
 
 
 def _numbers(point: Mapping[str, Any]) -> dict[str, float]:
-    return {name: point[name] for name in TRACKED if name in point}
+    return {name: point[name] for name in TRACKED if point.get(name) is not None}

@@ -9,6 +9,7 @@ import itertools
 import math
 import time
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,18 @@ from granular_lm.training.averaging import WeightAverage
 from granular_lm.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizers
 from granular_lm.training.curve import MetricsRecorder
 from granular_lm.training.development import DevelopmentSet, affordable_bytes
-from granular_lm.training.optimizer import make_optimizers
+from granular_lm.training.interrupts import Interrupts, noted_interrupts
+from granular_lm.training.optimizer import MATRIX_LEARNING_RATE, make_optimizers
 from granular_lm.training.options import Callback, Progress, TrainingOptions
 from granular_lm.training.parallel import Parallel
 from granular_lm.training.schedule import Budget, learning_rate_factor
-from granular_lm.training.threads import ThreadChooser
-from granular_lm.weights import ModelConfig, Weights
+from granular_lm.weights import ModelConfig, Weights, weights_hash
 
 NATS_PER_BIT = math.log(2)
 MOST_SKIPPED_IN_A_ROW = 10
+MAY_CHANGE = ("learning_rate", "matrix_learning_rate")
+"""Options that a resumed run may be given anew: what to do about a run that diverges is to lower them."""
+
 CHECKPOINT_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.02
 """Most of the time that may go into writing checkpoints; a slow disk gets fewer of them."""
@@ -53,6 +57,7 @@ class RunState:
         skipped: Updates whose gradient was not a finite number.
         skipped_in_a_row: Those since the last good update.
         development_bytes: What each evaluation may read; 0 before the first.
+        evaluated_bytes: What the last one read.
         best_valid_bpb: Lowest development loss.
     """
 
@@ -67,6 +72,7 @@ class RunState:
     skipped: int = 0
     skipped_in_a_row: int = 0
     development_bytes: int = 0
+    evaluated_bytes: int = 0
     best_valid_bpb: float = math.inf
 
 
@@ -111,7 +117,6 @@ class Trainer:
         self.metrics = MetricsRecorder()
         self.best_weights: dict[str, NDArray[np.float32]] | None = None
         self.ended = ""
-        self.evaluated_bytes = 0
         self._started = self._seconds_before = self._save_after = 0.0
         self._on_step = on_step
         self._checkpoint_path = checkpoint_path
@@ -130,13 +135,16 @@ class Trainer:
         self._parallel = Parallel(
             self.network, self._optimizers, precision=options.precision, accumulate=options.accumulate
         )
-        self._threads = ThreadChooser(torch.get_num_threads() if self._parallel.device.type == "cpu" else 1)
         self._average = WeightAverage(dict(self.network.named_parameters()))
         self.precision = self._parallel.precision
+        settings = asdict(options)
         self._made_with = {
+            "granular-lm": version("granular-lm"),
             "codec": {"name": self.codec.name, "fingerprint": self.codec.fingerprint()},
             "network": config.to_dict(),
-            "options": asdict(options),
+            "base": None if weights is None else weights_hash(weights),
+            "options": {name: value for name, value in settings.items() if name not in MAY_CHANGE},
+            "processes": self._parallel.num_processes,
             "data": {
                 "train": train_store.sha256,
                 "validation": valid_store.sha256 if valid_store is not None else None,
@@ -156,12 +164,11 @@ class Trainer:
                 keeping.
         """
         self._restart_clock()
-        try:
-            self._train()
-        except KeyboardInterrupt:
-            self.ended = "interrupted"
-        finally:
-            self._threads.restore()
+        with noted_interrupts() as interrupted:
+            try:
+                self._train(interrupted)
+            except KeyboardInterrupt:  # the second one, or a callback's
+                self.ended = "interrupted"
         if self.best_weights is not None:
             return
         if 0 < self.state.step == self.state.skipped:
@@ -197,7 +204,7 @@ class Trainer:
                 window_nats, states = self._parallel.nats(window, states)
                 nats += window_nats
                 num_bytes += window.num_bytes
-        self.evaluated_bytes = num_bytes
+        self.state.evaluated_bytes = num_bytes
         return nats / NATS_PER_BIT / max(num_bytes, 1)
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -213,15 +220,29 @@ class Trainer:
         self.network.load_weights({name: tensor.numpy() for name, tensor in named.items()})
         best = _without_prefix("best.", checkpoint.tensors)
         self.best_weights = {name: tensor.numpy() for name, tensor in best.items()} or None
+        if checkpoint.state["budget"] != asdict(self.budget):
+            self._stretch()
         self._average.restore(_without_prefix("average.", checkpoint.tensors))
         restore_optimizers(self._optimizers, checkpoint.tensors)
+
+    def _stretch(self) -> None:
+        """Count what has been done as a share of the present budget, which is not the one it was done under."""
+        for point in self.metrics.points:
+            point["progress"] = self._progress(point["seconds"], point["bytes_seen"])
+        self.state.progress = self._progress(self.state.seconds, self.state.bytes_seen)
+        self.state.evaluations = self._evaluations_due()
 
     def checkpoint(self) -> Checkpoint:
         """Return all that is needed to go on from here."""
         best = {name: torch.from_numpy(array) for name, array in (self.best_weights or {}).items()}
         return Checkpoint(
             made_with=self._made_with,
-            state={"run": asdict(self.state), "metrics": self.metrics.pending},
+            state={
+                "run": asdict(self.state),
+                "metrics": self.metrics.pending,
+                "budget": asdict(self.budget),
+                "rates": {name: getattr(self.options, name) for name in MAY_CHANGE},
+            },
             points=self.metrics.points,
             tensors={
                 **{f"network.{name}": parameter.detach() for name, parameter in self.network.named_parameters()},
@@ -231,7 +252,7 @@ class Trainer:
             },
         )
 
-    def _train(self) -> None:
+    def _train(self, interrupted: Interrupts) -> None:
         state = self.state
         for epoch in itertools.count(state.epoch):
             state.epoch = epoch
@@ -242,7 +263,11 @@ class Trainer:
                     if self.ended:
                         return
                 state.batch += 1
+                if self._parallel.from_main(float(interrupted.has_come)):
+                    self.ended = "interrupted"
                 self._save_if_due()
+                if self.ended:
+                    return
             state.batch = 0
 
     def _update(self, window: Window, carried: list[TorchState | None]) -> list[TorchState | None]:
@@ -250,12 +275,11 @@ class Trainer:
         factor = max(learning_rate_factor(self.state.progress, warmup=self.options.warmup), 1e-3)
         self._parallel.set_learning_rate(factor)
         self._parallel.seed(self._step_seed())
-        with self._threads.update():
-            nats, grad_norm, carried = self._parallel.gradient(window, carried, self.options.grad_clip)
-            is_finite = math.isfinite(grad_norm) and math.isfinite(nats)
-            self._parallel.update(is_skipped=not is_finite)
-            if is_finite:
-                self._average.update(self.state.step + 1)
+        nats, grad_norm, carried = self._parallel.gradient(window, carried, self.options.grad_clip)
+        is_finite = math.isfinite(grad_norm) and math.isfinite(nats)
+        self._parallel.update(is_skipped=not is_finite)
+        if is_finite:
+            self._average.update(self.state.step + 1)
         self._count(window, is_finite=is_finite)
         self._report(window, nats, self.options.learning_rate * factor, grad_norm)
         return carried if is_finite else self._zero_states()
@@ -299,14 +323,20 @@ class Trainer:
         if self._on_step is not None and self._parallel.is_main:
             self._on_step(self, told)
 
+    def _progress(self, seconds: float, bytes_seen: int) -> float:
+        used = self.budget.progress(seconds=seconds, bytes_seen=bytes_seen, corpus_bytes=self.corpus_bytes)
+        return min(used, 1.0)
+
     def _evaluation_is_due(self) -> bool:
-        if self.options.eval_every is not None:
-            due = self.state.bytes_seen // self.options.eval_every + (self.state.progress >= 1.0)
-        else:
-            due = int(self.state.progress * self.options.evaluations)
+        due = self._evaluations_due()
         is_due = due > self.state.evaluations
         self.state.evaluations = max(due, self.state.evaluations)
         return is_due
+
+    def _evaluations_due(self) -> int:
+        if self.options.eval_every is not None:
+            return self.state.bytes_seen // self.options.eval_every + (self.state.progress >= 1.0)
+        return int(self.state.progress * self.options.evaluations)
 
     def _keep_if_best(self, valid_bpb: float) -> bool:
         self.state.since_best += 1
@@ -316,14 +346,15 @@ class Trainer:
                     f"early: the development loss has not fallen in {self.state.since_best} evaluations"
                 )
             return False
-        self.state.best_valid_bpb = valid_bpb
-        self.state.since_best = 0
         with self._average.in_place():
             self.best_weights = self.network.to_weights()
+        self.state.best_valid_bpb = valid_bpb
+        self.state.since_best = 0
         return True
 
     def _save_if_due(self) -> None:
-        if self._checkpoint_path is None or not self._parallel.is_main or time.perf_counter() < self._save_after:
+        is_due = time.perf_counter() >= self._save_after or self.ended == "interrupted"
+        if self._checkpoint_path is None or not self._parallel.is_main or not is_due:
             return
         if self.state.skipped_in_a_row:  # what is on disk is better
             return
@@ -347,7 +378,10 @@ class Trainer:
         return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
     def _advice(self) -> str:
-        return f"lower the learning rate (now {self.options.learning_rate:g})."
+        rates = [f"learning_rate (now {self.options.learning_rate:g})"]
+        if self.options.optimizer == "muon":
+            rates.append(f"matrix_learning_rate (now {self.options.matrix_learning_rate or MATRIX_LEARNING_RATE:g})")
+        return f"lower {' and '.join(rates)}."
 
 
 def _without_prefix(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
