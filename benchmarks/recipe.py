@@ -33,13 +33,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from granular_lm.batching import LONG_DOCUMENTS_WINDOW, WINDOWS_PER_SEGMENT, TokenStore
+from granular_lm.batching import LONG_DOCUMENTS_WINDOW, WINDOWS_PER_SEGMENT
 from granular_lm.codecs import train_codec
 from granular_lm.comparison.environment import environment
 from granular_lm.corpus.readers import read_documents
 from granular_lm.corpus.split import split_documents
 from granular_lm.errors import TrainingError
 from granular_lm.text import to_bytes, to_text
+from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, Progress, Trainer, TrainingOptions
 from granular_lm.training.recipe import AUTO, choose
 from granular_lm.weights import ModelConfig

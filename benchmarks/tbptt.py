@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from granular_lm.batching import Batches, TokenStore, Window
+from granular_lm.batching import Batches, Window
 from granular_lm.codecs import train_codec
 from granular_lm.comparison.environment import environment
 from granular_lm.corpus.bios import generate_bios
@@ -36,6 +36,7 @@ from granular_lm.corpus.split import split_documents
 from granular_lm.model import LanguageModel
 from granular_lm.scoring import Totals
 from granular_lm.text import to_bytes, to_text
+from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, Progress, Trainer, TrainingOptions
 from granular_lm.weights import ModelConfig
 from processes import in_new_process, peak_memory_bytes

@@ -33,11 +33,12 @@ from unittest.mock import patch
 
 import torch
 
-from granular_lm.batching import IGNORED, Batches, TokenStore, Window
+from granular_lm.batching import IGNORED, Batches, Window
 from granular_lm.codecs import train_codec
 from granular_lm.comparison.environment import environment
 from granular_lm.corpus.bios import generate_bios
 from granular_lm.corpus.readers import read_documents
+from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, Progress, Trainer, TrainingOptions
 from granular_lm.training.precision import choose_precision
 from granular_lm.weights import ModelConfig, flops_per_token

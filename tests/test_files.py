@@ -38,6 +38,37 @@ def test_an_empty_folder_may_be_filled_and_a_full_one_not(tmp_path: Path) -> Non
     assert (tmp_path / "empty" / "a").exists()
 
 
+def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
+    """The old one is there until the new one is complete, and nothing of it afterwards."""
+    with new_folder(tmp_path / "out") as work:
+        (work / "old").touch()
+    with new_folder(tmp_path / "out", replace=True) as work:
+        (work / "new").touch()
+        assert [path.name for path in (tmp_path / "out").iterdir()] == ["old"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "out", replace=True) as work:
+        raise RuntimeError
+    assert (tmp_path / "out" / "new").exists()
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the new folder cannot take the place, the old one is put back."""
+    with new_folder(tmp_path / "out") as work:
+        (work / "old").touch()
+    rename = Path.rename
+
+    def fail_for_the_new(self: Path, target: Path) -> Path:
+        if (self / "new").exists():
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_for_the_new)
+    with pytest.raises(OSError, match="No space"), new_folder(tmp_path / "out", replace=True) as work:
+        (work / "new").touch()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["old"]
+
+
 def test_a_failed_replacement_keeps_the_old_file(tmp_path: Path) -> None:
     """The old content stays until the new one is complete."""
     target = tmp_path / "file"

@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 
 from granular_lm.token_store import TokenStore
 
-__all__ = ["IGNORED", "Batches", "Segments", "TokenStore", "Window", "shard"]
-
 Whole = TypeVar("Whole", int, NDArray[np.int64])
 
 IGNORED = -100

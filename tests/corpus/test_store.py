@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from granular_lm.corpus import store as module
-from granular_lm.corpus.split import documents_hash
 from granular_lm.corpus.store import DocumentStore
 from granular_lm.errors import OptionError
 from granular_lm.text import to_bytes, to_text
@@ -23,19 +22,19 @@ same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixtur
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a handful of documents fill several blocks."""
     monkeypatch.setattr(module, "READ_AT_ONCE", 3)
+    monkeypatch.setattr(module, "BYTES_AT_ONCE", 6)
 
 
 @same_folder
 @given(documents=lists)
 def test_a_store_is_the_list_that_was_written(tmp_path: Path, documents: list[str]) -> None:
-    """Read in order, by index or by slice, a store gives what a list would, with its hash and its bytes."""
+    """Read in order, by index or by slice, a store gives what a list would, with the number of its bytes."""
     store = DocumentStore.write(iter(documents), tmp_path)
     assert list(store) == list(store) == documents
     assert [store[index] for index in range(-len(documents), len(documents))] == documents * 2
     assert store[::-2] == documents[::-2]
     assert store[1:5] == documents[1:5]
     assert len(store) == len(documents)
-    assert store.sha256 == documents_hash(documents)
     assert store.num_bytes == sum(map(len, map(to_bytes, documents)))
 
 
@@ -48,6 +47,13 @@ def test_the_documents_of_a_mask_are_read_in_order_and_again(tmp_path: Path, cho
     expected = [text for text, is_chosen in chosen if is_chosen]
     assert list(selected) == list(selected) == expected
     assert len(selected) == len(expected)
+
+
+def test_a_block_holds_few_bytes_however_long_the_documents(tmp_path: Path) -> None:
+    """At most six bytes here, or one document that is longer."""
+    documents = ["abcd", "ef", "g", "hijklmnopq", "r", "s", "t", "u"]
+    blocks = [(start, b" ".join(raw)) for start, raw in DocumentStore.write(documents, tmp_path)._blocks()]
+    assert blocks == [(0, b"abcd ef"), (2, b"g"), (3, b"hijklmnopq"), (4, b"r s t"), (7, b"u")]
 
 
 def test_two_readers_do_not_disturb_each_other(tmp_path: Path) -> None:

@@ -71,6 +71,15 @@ def test_resuming_is_exact(bios: list[str], tmp_path: Path, optimizer: str, code
     assert_same_run(whole, train(bios, tmp_path / "run", resume=True, options=options, codec=codec))
 
 
+def test_resuming_is_exact_in_bfloat16(bios: list[str], tmp_path: Path) -> None:
+    """Also in the precision that the machine is fastest in."""
+    options = {"precision": "auto"}
+    whole = train(bios, None, options=options)
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=25, options=options)
+    assert_same_run(whole, train(bios, tmp_path / "run", resume=True, options=options))
+
+
 def test_resuming_in_the_second_epoch_is_exact(bios: list[str], tmp_path: Path) -> None:
     """The position counts passes, too."""
     whole = train(bios[:60], None)

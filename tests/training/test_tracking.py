@@ -62,7 +62,6 @@ def test_every_point_is_sent_once(bios: list[str], monkeypatch: pytest.MonkeyPat
 
 def test_tensorboard_writes_events(bios: list[str], tmp_path: Path) -> None:
     """A real tracker, with its files in the folder of runs."""
-    pytest.importorskip("tensorboardX")
     with tracker("tensorboard", "bios", folder=tmp_path / "runs") as send:
         glm.train(bios, max_bytes=5000, network={"hidden_size": 16}, options=OPTIONS, on_step=send)
     [events] = (tmp_path / "runs" / "bios").glob("events.*")

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import granular_lm as glm
-from granular_lm.batching import TokenStore
 from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
 from granular_lm.errors import CorpusError, OptionError, TrainingError
+from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, Progress, Trainer, TrainingOptions, fit, write_metrics
 from granular_lm.training.precision import choose_precision
 from granular_lm.weights import ModelConfig

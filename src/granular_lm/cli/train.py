@@ -249,6 +249,6 @@ def _rates(used: dict[str, Any]) -> str:
     """Return the peak learning rates as text."""
     if used["optimizer"] == "adamw":
         return f"{used['learning_rate']:g}"
-    from granular_lm.training.optimizer import MATRIX_LEARNING_RATE
+    from granular_lm.training.options import MATRIX_LEARNING_RATE
 
     return f"{used['learning_rate']:g}, {used['matrix_learning_rate'] or MATRIX_LEARNING_RATE:g} for the LSTM"

@@ -3,18 +3,19 @@
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.corpus.stream import DocumentsDigest, in_chunks
+from granular_lm.corpus.stream import in_chunks
 from granular_lm.errors import OptionError
 from granular_lm.mapped import ArrayWriter, OffsetsWriter, map_array, release_pages
 from granular_lm.text import to_bytes, to_text
 
 DOCUMENTS_FILE, OFFSETS_FILE = "documents", "offsets"
-READ_AT_ONCE = 4096
+READ_AT_ONCE = 4096  # documents
+BYTES_AT_ONCE = 2**22
 
 
 class DocumentStore(Sequence[str]):
@@ -27,7 +28,6 @@ class DocumentStore(Sequence[str]):
     Args:
         data: Raw bytes of all documents, shape (bytes,), uint8.
         offsets: Document ``i`` is ``data[offsets[i]:offsets[i + 1]]``, shape (documents + 1,), int64.
-        sha256: The `granular_lm.corpus.split.documents_hash` of the documents.
 
     Examples:
         >>> import tempfile
@@ -39,8 +39,7 @@ class DocumentStore(Sequence[str]):
         ['Ada', 'Alan']
     """
 
-    def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64], sha256: str) -> None:
-        self.sha256 = sha256
+    def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
         self._data = data
         self._offsets = offsets
 
@@ -48,7 +47,6 @@ class DocumentStore(Sequence[str]):
     def write(cls, documents: Iterable[str], folder: Path) -> "DocumentStore":
         """Write documents into ``folder``, a thousand at a time, over what an earlier store left there."""
         folder.mkdir(parents=True, exist_ok=True)
-        digest = DocumentsDigest()
         with (
             ArrayWriter(folder / DOCUMENTS_FILE, np.uint8) as data,
             OffsetsWriter(folder / OFFSETS_FILE) as offsets,
@@ -57,12 +55,7 @@ class DocumentStore(Sequence[str]):
                 raw = list(map(to_bytes, chunk))
                 data.append(np.frombuffer(b"".join(raw), dtype=np.uint8))
                 offsets.append(np.fromiter(map(len, raw), dtype=np.int64, count=len(raw)))
-                digest.update(raw)
-        return cls(
-            map_array(folder / DOCUMENTS_FILE, np.uint8),
-            map_array(folder / OFFSETS_FILE, np.int64),
-            digest.hexdigest(),
-        )
+        return cls(map_array(folder / DOCUMENTS_FILE, np.uint8), map_array(folder / OFFSETS_FILE, np.int64))
 
     @property
     def num_bytes(self) -> int:
@@ -85,9 +78,8 @@ class DocumentStore(Sequence[str]):
         return to_text(self._data[self._offsets[position] : self._offsets[position + 1]].tobytes())
 
     def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self), READ_AT_ONCE):
-            for data in self._raw(start):
-                yield to_text(data)
+        for _, raw in self._blocks():
+            yield from map(to_text, raw)
 
     def where(self, mask: NDArray[np.bool_]) -> "SelectedDocuments":
         """Return the documents for which a mask of shape (documents,) is true, in order, without holding them.
@@ -99,13 +91,21 @@ class DocumentStore(Sequence[str]):
             raise OptionError(f"a mask of shape {mask.shape} does not fit {len(self)} documents; give one each.")
         return SelectedDocuments(self, mask)
 
-    def _raw(self, start: int) -> list[bytes]:
-        """Return the raw bytes of `READ_AT_ONCE` documents, the pages they were read from given back."""
-        offsets = self._offsets[start : start + READ_AT_ONCE + 1]
-        data = self._data[offsets[0] : offsets[-1]].tobytes()
-        bounds = (offsets - offsets[0]).tolist()
-        release_pages(self._data, self._offsets)
-        return [data[first:last] for first, last in pairwise(bounds)]
+    def _blocks(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Yield the number of a document and the raw bytes of it and of some that follow, in order.
+
+        The pages they were read from are given back. A block is `READ_AT_ONCE` documents, or fewer if they are long.
+        """
+        start = 0
+        while start < len(self):
+            offsets = self._offsets[start : start + READ_AT_ONCE + 1]
+            held = int(np.searchsorted(offsets, offsets[0] + BYTES_AT_ONCE, side="right"))
+            offsets = offsets[: max(held, 2)]
+            data = self._data[offsets[0] : offsets[-1]].tobytes()
+            bounds = (offsets - offsets[0]).tolist()
+            release_pages(self._data, self._offsets)
+            yield start, [data[first:last] for first, last in pairwise(bounds)]
+            start += len(bounds) - 1
 
 
 class SelectedDocuments:
@@ -125,9 +125,6 @@ class SelectedDocuments:
         return self._count
 
     def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self._mask), READ_AT_ONCE):
-            chosen: list[Any] = np.flatnonzero(self._mask[start : start + READ_AT_ONCE]).tolist()
-            if chosen:
-                raw = self._store._raw(start)
-                for index in chosen:
-                    yield to_text(raw[index])
+        for start, raw in self._store._blocks():
+            for index in np.flatnonzero(self._mask[start : start + len(raw)]).tolist():
+                yield to_text(raw[index])

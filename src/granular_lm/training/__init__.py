@@ -2,7 +2,7 @@
 
 from granular_lm.training.api import fit, train
 from granular_lm.training.checkpoint import Checkpoint
-from granular_lm.training.curve import MetricsRecorder, write_metrics
+from granular_lm.training.curve import write_metrics
 from granular_lm.training.options import Progress, TrainingOptions
 from granular_lm.training.schedule import Budget
 from granular_lm.training.trainer import Trainer
@@ -10,7 +10,6 @@ from granular_lm.training.trainer import Trainer
 __all__ = [
     "Budget",
     "Checkpoint",
-    "MetricsRecorder",
     "Progress",
     "Trainer",
     "TrainingOptions",

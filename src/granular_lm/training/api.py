@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from granular_lm.batching import TokenStore
 from granular_lm.codecs import Codec
 from granular_lm.codecs.spec import CodecSpec
 from granular_lm.corpus.split import Part, part_of_documents
@@ -17,11 +16,12 @@ from granular_lm.corpus.store import DocumentStore
 from granular_lm.errors import OptionError, OutputExistsError
 from granular_lm.model import LanguageModel
 from granular_lm.text import documents_of
-from granular_lm.training.checkpoint import CHECKPOINT_FILE, Checkpoint
+from granular_lm.token_store import TokenStore
+from granular_lm.training.checkpoint import CHECKPOINT_FILE, CHECKPOINT_SECONDS, Checkpoint, CheckpointWriter
 from granular_lm.training.options import Callback, TrainingOptions
 from granular_lm.training.recipe import AUTO, choose
 from granular_lm.training.schedule import Budget
-from granular_lm.training.trainer import CHECKPOINT_SECONDS, Trainer
+from granular_lm.training.trainer import Trainer
 from granular_lm.weights import ModelConfig
 
 VALID_SHARE = 0.05
@@ -97,14 +97,14 @@ def train(
             config, options = checkpoint.chosen(network or {}, options)
         else:
             config, options = choose(preset, stores[0], budget=budget, options=options, changes=network or {})
+        writer = CheckpointWriter(work / CHECKPOINT_FILE, checkpoint_seconds) if checkpoint_folder else None
         trainer = Trainer(
             config,
             *stores,
             budget=budget,
             options=options,
             weights=base.weights if base is not None else None,
-            checkpoint_path=None if checkpoint_folder is None else work / CHECKPOINT_FILE,
-            checkpoint_seconds=checkpoint_seconds,
+            checkpoints=writer,
             on_step=on_step,
         )
         if checkpoint is not None:

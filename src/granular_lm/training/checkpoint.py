@@ -7,6 +7,7 @@ function of the run's seed and the update's number.
 """
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,10 @@ from granular_lm.training.options import TrainingOptions
 from granular_lm.weights import ModelConfig
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
+CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SHARE = 0.02
+"""Most of the time that may go into writing checkpoints; a slow disk gets fewer of them."""
+
 FORMAT = "granular-lm checkpoint 2"
 
 
@@ -41,6 +46,11 @@ class Checkpoint:
     state: dict[str, Any]
     points: list[dict[str, Any]]
     tensors: dict[str, Tensor]
+
+    def named(self, kind: str) -> dict[str, Tensor]:
+        """Return the tensors of a kind, such as ``"network"``, by the names they have within it."""
+        prefix = f"{kind}."
+        return {name.removeprefix(prefix): each for name, each in self.tensors.items() if name.startswith(prefix)}
 
     def save(self, path: Path) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -102,10 +112,40 @@ def _differences(then: Mapping[str, Any], now: Mapping[str, Any], prefix: str = 
     return found
 
 
+class CheckpointWriter:
+    """Writes checkpoints now and then, so seldom that they take little of the time.
+
+    Args:
+        path: The file that each replaces.
+        seconds: Least time between two; 0 for one whenever there may be one, whatever it costs.
+    """
+
+    def __init__(self, path: Path, seconds: float = CHECKPOINT_SECONDS) -> None:
+        self._path = path
+        self._seconds = seconds
+        self._due = time.perf_counter() + seconds
+
+    def is_due(self) -> bool:
+        """Tell whether it is time for another one."""
+        return time.perf_counter() >= self._due
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Write one, and decide when the next is due."""
+        started = time.perf_counter()
+        checkpoint.save(self._path)
+        ended = time.perf_counter()
+        self._due = ended + (self._seconds and max(self._seconds, (ended - started) / CHECKPOINT_SHARE))
+
+
+def prefixed(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors under the names that `Checkpoint.named` finds."""
+    return {f"{kind}.{name}": tensor for name, tensor in tensors.items()}
+
+
 def optimizer_tensors(optimizers: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
     """Return what optimizers keep for each parameter, by optimizer, number of the parameter, and name."""
     return {
-        f"optimizer.{number}.{parameter}.{name}": value
+        f"{number}.{parameter}.{name}": value
         for number, optimizer in enumerate(optimizers)
         for parameter, kept in optimizer.state_dict()["state"].items()
         for name, value in kept.items()
@@ -117,7 +157,7 @@ def restore_optimizers(optimizers: Sequence[torch.optim.Optimizer], tensors: Map
     for number, optimizer in enumerate(optimizers):
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
-            kind, *where = key.split(".")
-            if kind == "optimizer" and int(where[0]) == number:
-                state.setdefault(int(where[1]), {})[where[2]] = value
+            owner, parameter, name = key.split(".")
+            if int(owner) == number:
+                state.setdefault(int(parameter), {})[name] = value
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

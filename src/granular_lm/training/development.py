@@ -1,10 +1,11 @@
-"""Which development documents an evaluation reads."""
+"""The development loss: which documents an evaluation reads, and what they cost."""
 
 import math
-from collections.abc import Iterator
 
-from granular_lm.batching import Batches, TokenStore, Window
-from granular_lm.training.options import TrainingOptions
+from granular_lm.batching import Batches
+from granular_lm.token_store import TokenStore
+from granular_lm.training.options import NATS_PER_BIT, TrainingOptions
+from granular_lm.training.parallel import Parallel
 
 EVALUATED_SHARE = 0.015
 """Bytes that one evaluation reads, as a share of the whole budget: ten of them take about a twentieth of the time."""
@@ -29,22 +30,20 @@ class DevelopmentSet:
             seed=options.seed,
         )
 
-    def batches(self, max_bytes: int) -> Iterator[Iterator[Window]]:
-        """Yield the windows of each batch until about ``max_bytes`` are read."""
-        left = max_bytes
-
-        def affordable(windows: list[Window]) -> Iterator[Window]:
-            nonlocal left
-            for window in windows:
-                if left <= 0:
-                    return
-                left -= window.num_bytes
-                yield window
-
+    def bits_per_byte(self, parallel: Parallel, max_bytes: int) -> tuple[float, int]:
+        """Return what a network spends on documents of about ``max_bytes``, and how many bytes those were."""
+        nats, num_bytes = 0.0, 0
         for windows in self._batches.epoch(0):
-            if left <= 0:
-                return
-            yield affordable(windows)
+            states = parallel.zero_states()
+            for window in windows:
+                window_nats, states = parallel.nats(window, states)
+                nats += window_nats
+                num_bytes += window.num_bytes
+                if num_bytes >= max_bytes:
+                    break
+            if num_bytes >= max_bytes:
+                break
+        return nats / NATS_PER_BIT / max(num_bytes, 1), num_bytes
 
 
 def affordable_bytes(bytes_seen: int, progress: float) -> int:

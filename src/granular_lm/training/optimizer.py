@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 
 from granular_lm.network import LSTMNetwork
-from granular_lm.training.options import TrainingOptions
+from granular_lm.training.options import MATRIX_LEARNING_RATE, TrainingOptions
 
 ADAM_BETAS = (0.9, 0.99)
-MATRIX_LEARNING_RATE = 0.025
 GATES = 4
 MARGIN = 1.01  # over the norm, for what bfloat16 rounds
 NEWTON_SCHULZ = (

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = ("muon", "adamw")
 MOST_SEEDS = 2**32
+MATRIX_LEARNING_RATE = 0.025
+NATS_PER_BIT = math.log(2)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -40,7 +40,7 @@ class Parallel:
         )
         if self.device.type == "cuda":
             torch.set_float32_matmul_precision("high")  # TF32: what is not bfloat16 still uses the tensor cores
-        self.accumulate = accumulate
+        self._accumulate = accumulate
         self._network = self._accelerator.prepare(network)
         self._parameters = list(network.parameters())
         # Used as they are: without float16 there is no gradient to scale, and accelerate's wrapper looks for an
@@ -66,6 +66,10 @@ class Parallel:
     def rank(self) -> int:
         """Number of this process, from 0."""
         return int(self._accelerator.process_index)
+
+    def zero_states(self) -> list[TorchState | None]:
+        """Return the state before a document, of each part of a batch."""
+        return [None] * self._accumulate
 
     def gradient(
         self, window: Window, states: list[TorchState | None], max_norm: float
@@ -135,7 +139,7 @@ class Parallel:
         return float(broadcast(torch.tensor([value], dtype=torch.float64, device=self.device)))
 
     def _nats(self, window: Window, state: TorchState | None, part: int) -> tuple[Tensor, TorchState]:
-        mine = shard(window, self.rank * self.accumulate + part, self.num_processes * self.accumulate)
+        mine = shard(window, self.rank * self._accumulate + part, self.num_processes * self._accumulate)
         inputs, targets = self._moved(mine.inputs), self._moved(mine.targets)
         is_read = targets != IGNORED
         logits, after = self._network(inputs, None if window.is_first else state, is_read)

@@ -52,8 +52,8 @@ def learning_curve_svg(points: Sequence[Mapping[str, Any]], *, title: str) -> st
     tenth of the run.
 
     Args:
-        points: As `granular_lm.training.MetricsRecorder` collects them; of each, ``bytes_seen``, ``train_bpb`` and,
-            where there is one, ``valid_bpb`` are read.
+        points: As `granular_lm.training.curve.MetricsRecorder` collects them; of each, ``bytes_seen``, ``train_bpb``
+            and, where there is one, ``valid_bpb`` are read.
         title: Above the picture.
 
     Examples:

@@ -6,17 +6,23 @@ from granular_lm.training.schedule import Budget
 from granular_lm.training.trainer import Trainer
 from granular_lm.weights import ModelConfig
 
+WARM_UP_UPDATES = 4
+
 
 def bytes_per_second(config: ModelConfig, store: TokenStore, options: TrainingOptions, *, seconds: float) -> float:
-    """Return the training speed; the first half of the trial is not counted, in which kernels are prepared.
+    """Return the training speed.
+
+    A few updates come before the trial, because the first one loads a good part of torch; and the first half of the
+    trial is not counted, in which kernels are prepared.
 
     Raises:
         KeyboardInterrupt: Ctrl-C during the trial.
     """
-    trial = Trainer(config, store, None, budget=Budget(seconds=seconds), options=options)
-    trial.run()
-    if trial.ended == "interrupted":
-        raise KeyboardInterrupt
+    for budget in (Budget(max_bytes=WARM_UP_UPDATES * options.batch_bytes), Budget(seconds=seconds)):
+        trial = Trainer(config, store, None, budget=budget, options=options)
+        trial.run()
+        if trial.ended == "interrupted":
+            raise KeyboardInterrupt
     points = trial.metrics.points  # every process has the same: their seconds are the main one's
     middle, last = points[len(points) // 2], points[-1]
     if middle is last:

@@ -7,73 +7,41 @@ a seed made of the run's seed and the update's number, so a run goes on from a c
 
 import itertools
 import math
+import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from granular_lm.batching import Batches, TokenStore, Window
+from granular_lm.batching import Batches, Window
 from granular_lm.errors import OptionError, TrainingError
 from granular_lm.network import LSTMNetwork, TorchState
+from granular_lm.token_store import TokenStore
 from granular_lm.training.averaging import WeightAverage
-from granular_lm.training.checkpoint import Checkpoint, optimizer_tensors, restore_optimizers
+from granular_lm.training.checkpoint import (
+    Checkpoint,
+    CheckpointWriter,
+    optimizer_tensors,
+    prefixed,
+    restore_optimizers,
+)
 from granular_lm.training.curve import MetricsRecorder
 from granular_lm.training.development import DevelopmentSet, affordable_bytes
-from granular_lm.training.interrupts import Interrupts, noted_interrupts
-from granular_lm.training.optimizer import MATRIX_LEARNING_RATE, make_optimizers
-from granular_lm.training.options import Callback, Progress, TrainingOptions
+from granular_lm.training.interrupts import noted_interrupts
+from granular_lm.training.optimizer import make_optimizers
+from granular_lm.training.options import MATRIX_LEARNING_RATE, NATS_PER_BIT, Callback, Progress, TrainingOptions
 from granular_lm.training.parallel import Parallel
 from granular_lm.training.schedule import Budget, learning_rate_factor
+from granular_lm.training.state import RunState
 from granular_lm.weights import ModelConfig, Weights, weights_hash
 
-NATS_PER_BIT = math.log(2)
 MOST_SKIPPED_IN_A_ROW = 10
 MAY_CHANGE = ("learning_rate", "matrix_learning_rate")
 """Options that a resumed run may be given anew: what to do about a run that diverges is to lower them."""
-
-CHECKPOINT_SECONDS = 30.0
-CHECKPOINT_SHARE = 0.02
-"""Most of the time that may go into writing checkpoints; a slow disk gets fewer of them."""
-
-
-@dataclass(slots=True)
-class RunState:
-    """Where a run stands between two batches: with the tensors, all that a checkpoint needs.
-
-    Attributes:
-        step: Updates, skipped ones included.
-        epoch: Pass over the training documents.
-        batch: Batches of that pass that are done.
-        bytes_seen: Raw bytes read.
-        progress: Share of the budget used.
-        seconds: Wall clock, as of the last update.
-        evaluations: How many there have been.
-        since_best: Evaluations since the lowest development loss.
-        skipped: Updates whose gradient was not a finite number.
-        skipped_in_a_row: Those since the last good update.
-        development_bytes: What each evaluation may read; 0 before the first.
-        evaluated_bytes: What the last one read.
-        best_valid_bpb: Lowest development loss.
-    """
-
-    step: int = 0
-    epoch: int = 0
-    batch: int = 0
-    bytes_seen: int = 0
-    progress: float = 0.0
-    seconds: float = 0.0
-    evaluations: int = 0
-    since_best: int = 0
-    skipped: int = 0
-    skipped_in_a_row: int = 0
-    development_bytes: int = 0
-    evaluated_bytes: int = 0
-    best_valid_bpb: float = math.inf
 
 
 class Trainer:
@@ -86,8 +54,7 @@ class Trainer:
         budget: When to stop.
         options: How to train.
         weights: What to start from; None for a random start.
-        checkpoint_path: Where checkpoints go; None for none.
-        checkpoint_seconds: Least time between two of them; 0 for one after each batch, whatever it costs.
+        checkpoints: What writes checkpoints, between batches; None for none.
         on_step: Called with this trainer and what happened after each update, on the main process alone.
 
     Attributes:
@@ -105,8 +72,7 @@ class Trainer:
         budget: Budget,
         options: TrainingOptions,
         weights: Weights | None = None,
-        checkpoint_path: Path | None = None,
-        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+        checkpoints: CheckpointWriter | None = None,
         on_step: Callback | None = None,
     ) -> None:
         self.options = options
@@ -117,10 +83,9 @@ class Trainer:
         self.metrics = MetricsRecorder()
         self.best_weights: dict[str, NDArray[np.float32]] | None = None
         self.ended = ""
-        self._started = self._seconds_before = self._save_after = 0.0
+        self._started = time.perf_counter()
         self._on_step = on_step
-        self._checkpoint_path = checkpoint_path
-        self._checkpoint_seconds = checkpoint_seconds
+        self._checkpoints = checkpoints
         self._batches = Batches(
             train_store, batch_bytes=options.batch_bytes, window_bytes=options.window_bytes, seed=options.seed
         )
@@ -137,21 +102,7 @@ class Trainer:
         )
         self._average = WeightAverage(dict(self.network.named_parameters()))
         self.precision = self._parallel.precision
-        settings = asdict(options)
-        self._made_with = {
-            "granular-lm": version("granular-lm"),
-            "codec": {"name": self.codec.name, "fingerprint": self.codec.fingerprint()},
-            "network": config.to_dict(),
-            "base": None if weights is None else weights_hash(weights),
-            "options": {name: value for name, value in settings.items() if name not in MAY_CHANGE},
-            "processes": self._parallel.num_processes,
-            "data": {
-                "train": train_store.sha256,
-                "validation": valid_store.sha256 if valid_store is not None else None,
-            },
-            "precision": self.precision,
-        }
-        self._restart_clock()
+        self._made_with = self._decisive(train_store, valid_store, weights)
 
     def run(self) -> None:
         """Train until the budget is used.
@@ -163,7 +114,7 @@ class Trainer:
             TrainingError: The gradient or the development loss was not finite before there were any weights worth
                 keeping.
         """
-        self._restart_clock()
+        self._started = time.perf_counter() - self.state.seconds  # earlier sittings count
         with noted_interrupts() as interrupted:
             try:
                 self._train(interrupted)
@@ -181,7 +132,7 @@ class Trainer:
     @property
     def seconds(self) -> float:
         """Wall clock of training so far, earlier sittings of a resumed run included."""
-        return self._seconds_before + time.perf_counter() - self._started
+        return time.perf_counter() - self._started
 
     def evaluate(self) -> float:
         """Return the bits per byte of development documents under the mean weights, in the training precision.
@@ -193,19 +144,10 @@ class Trainer:
         if not self.state.development_bytes:
             self.state.development_bytes = affordable_bytes(self.state.bytes_seen, self.state.progress)
         with self._average.in_place():
-            return self._development_bpb()
-
-    def _development_bpb(self) -> float:
-        assert self._development is not None
-        nats, num_bytes = 0.0, 0
-        for windows in self._development.batches(self.state.development_bytes):
-            states = self._zero_states()
-            for window in windows:
-                window_nats, states = self._parallel.nats(window, states)
-                nats += window_nats
-                num_bytes += window.num_bytes
-        self.state.evaluated_bytes = num_bytes
-        return nats / NATS_PER_BIT / max(num_bytes, 1)
+            bpb, self.state.evaluated_bytes = self._development.bits_per_byte(
+                self._parallel, self.state.development_bytes
+            )
+        return bpb
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from where a checkpoint was written.
@@ -216,14 +158,12 @@ class Trainer:
         checkpoint.refuse_changes(self._made_with)
         self.state = RunState(**checkpoint.state["run"])
         self.metrics.restore(checkpoint.points, checkpoint.state["metrics"])
-        named = _without_prefix("network.", checkpoint.tensors)
-        self.network.load_weights({name: tensor.numpy() for name, tensor in named.items()})
-        best = _without_prefix("best.", checkpoint.tensors)
-        self.best_weights = {name: tensor.numpy() for name, tensor in best.items()} or None
+        self.network.load_weights({name: tensor.numpy() for name, tensor in checkpoint.named("network").items()})
+        self.best_weights = {name: tensor.numpy() for name, tensor in checkpoint.named("best").items()} or None
+        self._average.restore(checkpoint.named("average"))
+        restore_optimizers(self._optimizers, checkpoint.named("optimizer"))
         if checkpoint.state["budget"] != asdict(self.budget):
             self._stretch()
-        self._average.restore(_without_prefix("average.", checkpoint.tensors))
-        restore_optimizers(self._optimizers, checkpoint.tensors)
 
     def _stretch(self) -> None:
         """Count what has been done as a share of the present budget, which is not the one it was done under."""
@@ -245,25 +185,41 @@ class Trainer:
             },
             points=self.metrics.points,
             tensors={
-                **{f"network.{name}": parameter.detach() for name, parameter in self.network.named_parameters()},
-                **{f"average.{name}": tensor for name, tensor in self._average.tensors().items()},
-                **{f"best.{name}": tensor for name, tensor in best.items()},
-                **optimizer_tensors(self._optimizers),
+                **prefixed("network", {name: each.detach() for name, each in self.network.named_parameters()}),
+                **prefixed("average", self._average.tensors()),
+                **prefixed("best", best),
+                **prefixed("optimizer", optimizer_tensors(self._optimizers)),
             },
         )
 
-    def _train(self, interrupted: Interrupts) -> None:
+    def _decisive(
+        self, train_store: TokenStore, valid_store: TokenStore | None, weights: Weights | None
+    ) -> dict[str, Any]:
+        """Return what decides the result, but for the budget and the learning rates, as JSON values."""
+        settings = asdict(self.options)
+        return {
+            "granular-lm": version("granular-lm"),
+            "codec": {"name": self.codec.name, "fingerprint": self.codec.fingerprint()},
+            "network": self.network.config.to_dict(),
+            "base": None if weights is None else weights_hash(weights),
+            "options": {name: value for name, value in settings.items() if name not in MAY_CHANGE},
+            "processes": self._parallel.num_processes,
+            "data": {"train": train_store.sha256, "validation": None if valid_store is None else valid_store.sha256},
+            "precision": self.precision,
+        }
+
+    def _train(self, interrupted: threading.Event) -> None:
         state = self.state
         for epoch in itertools.count(state.epoch):
             state.epoch = epoch
             for windows in self._batches.epoch(epoch, start=state.batch):
-                carried = self._zero_states()
+                carried = self._parallel.zero_states()
                 for window in windows:
                     carried = self._update(window, carried)
                     if self.ended:
                         return
                 state.batch += 1
-                if self._parallel.from_main(float(interrupted.has_come)):
+                if self._parallel.from_main(float(interrupted.is_set())):
                     self.ended = "interrupted"
                 self._save_if_due()
                 if self.ended:
@@ -282,7 +238,7 @@ class Trainer:
             self._average.update(self.state.step + 1)
         self._count(window, is_finite=is_finite)
         self._report(window, nats, self.options.learning_rate * factor, grad_norm)
-        return carried if is_finite else self._zero_states()
+        return carried if is_finite else self._parallel.zero_states()
 
     def _count(self, window: Window, *, is_finite: bool) -> None:
         """Count an update; all processes agree on the progress, or they would not stop together."""
@@ -292,8 +248,7 @@ class Trainer:
         state.skipped += not is_finite
         state.skipped_in_a_row = 0 if is_finite else state.skipped_in_a_row + 1
         state.seconds = self._parallel.from_main(self.seconds)
-        used = self.budget.progress(seconds=state.seconds, bytes_seen=state.bytes_seen, corpus_bytes=self.corpus_bytes)
-        state.progress = min(used, 1.0)
+        state.progress = self._progress(state.seconds, state.bytes_seen)
         if state.progress >= 1.0:
             self.ended = "budget"
         if state.skipped_in_a_row >= MOST_SKIPPED_IN_A_ROW:
@@ -353,24 +308,11 @@ class Trainer:
         return True
 
     def _save_if_due(self) -> None:
-        is_due = time.perf_counter() >= self._save_after or self.ended == "interrupted"
-        if self._checkpoint_path is None or not self._parallel.is_main or not is_due:
+        if self._checkpoints is None or not self._parallel.is_main:
             return
-        if self.state.skipped_in_a_row:  # what is on disk is better
-            return
-        started = time.perf_counter()
-        self.checkpoint().save(self._checkpoint_path)
-        ended = time.perf_counter()
-        if self._checkpoint_seconds:
-            self._save_after = ended + max(self._checkpoint_seconds, (ended - started) / CHECKPOINT_SHARE)
-
-    def _restart_clock(self) -> None:
-        self._started = time.perf_counter()
-        self._seconds_before = self.state.seconds
-        self._save_after = self._started + self._checkpoint_seconds
-
-    def _zero_states(self) -> list[TorchState | None]:
-        return [None] * self.options.accumulate
+        # After a bad gradient, what is on disk is better.
+        if not self.state.skipped_in_a_row and (self._checkpoints.is_due() or self.ended == "interrupted"):
+            self._checkpoints.write(self.checkpoint())
 
     def _step_seed(self) -> int:
         """Return the seed of an update's dropout, another one in each process."""
@@ -382,10 +324,6 @@ class Trainer:
         if self.options.optimizer == "muon":
             rates.append(f"matrix_learning_rate (now {self.options.matrix_learning_rate or MATRIX_LEARNING_RATE:g})")
         return f"lower {' and '.join(rates)}."
-
-
-def _without_prefix(prefix: str, tensors: dict[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _new_network(config: ModelConfig, weights: Weights | None) -> LSTMNetwork:
