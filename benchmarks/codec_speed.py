@@ -6,8 +6,6 @@ Both sides of a ratio are timed in turn in the same run, the median of several r
 embedded bios are encoded.
 """
 
-import argparse
-import json
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,14 +14,13 @@ from typing import Any
 from sentencepiece import SentencePieceProcessor
 
 from granular_lm.codecs import Codec, train_codec
-from granular_lm.comparison.environment import environment
 from granular_lm.corpus.bios import generate_bios
 from granular_lm.corpus.readers import read_documents
 from granular_lm.text import to_bytes
+from results import benchmark_parser, write_results
 from timing import seconds_of_each
 
 ROUNDS = 11
-RESULTS = Path(__file__).parent / "results" / "codec_speed.json"
 
 
 def obvious_loop(codec: Codec, documents: Sequence[str]) -> Callable[[], object]:
@@ -78,9 +75,8 @@ def measure(codec: Codec, documents: Sequence[str], num_bytes: int) -> dict[str,
 
 def main() -> None:
     """Measure every codec and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = benchmark_parser(__doc__, __file__)
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     documents = list(read_documents(arguments.files)) if arguments.files else list(generate_bios())
     num_bytes = sum(len(to_bytes(text)) for text in documents)
@@ -97,11 +93,9 @@ def main() -> None:
         "documents": len(documents),
         "bytes": num_bytes,
         "rounds": ROUNDS,
-        "environment": environment(),
         "results": results,
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_results(arguments.output, told)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ of it. The model reads that once, when training is over, each document from its 
 """
 
 import argparse
-import json
 import math
 import random
 import statistics
@@ -35,7 +34,6 @@ from unittest.mock import patch
 
 from granular_lm.batching import LONG_DOCUMENTS_WINDOW, WINDOWS_PER_SEGMENT
 from granular_lm.codecs import train_codec
-from granular_lm.comparison.environment import environment
 from granular_lm.corpus.readers import read_documents
 from granular_lm.corpus.split import split_documents
 from granular_lm.errors import TrainingError
@@ -46,8 +44,8 @@ from granular_lm.training.recipe import AUTO, choose
 from granular_lm.weights import ModelConfig
 from processes import in_new_process
 from recipe_variants import VARIANTS
+from results import benchmark_parser, write_results
 
-RESULTS = Path(__file__).parent / "results" / "recipe.json"
 BASELINE = "baseline"
 VALID_SHARE, VALID_SHARE_OF_WHOLE = 0.05, 0.1
 UNSTEADY_SHARE = 0.4  # of the updates of a run, at its start: kernels are being prepared
@@ -256,16 +254,14 @@ def write(arguments: argparse.Namespace, corpora: Sequence[Corpus], rows: Sequen
         "corpora": [corpus.to_dict() for corpus in corpora],
         "seconds": arguments.seconds,
         "hidden_size": arguments.hidden_size,
-        "environment": environment(),
         "results": rows,
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_results(arguments.output, told)
 
 
 def parse_arguments() -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = benchmark_parser(__doc__, __file__)
     parser.add_argument("files", nargs="*", type=Path, help="corpora of one document a line")
     parser.add_argument("--whole-file", type=Path, nargs="+", default=[], help="corpora of one document each")
     parser.add_argument("--seconds", type=float, default=40.0, help="of training, for each model")
@@ -276,7 +272,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--hidden-size", type=int, default=256)
     parser.add_argument("--valid-bytes", type=int, default=120_000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     if not (arguments.files or arguments.whole_file or arguments.list):
         parser.error("give a FILE, or --whole-file FILE")

@@ -9,10 +9,6 @@ included, without torch. Of each stage, `peak` is the most that was resident at 
 `mapped` what still was when it ended.
 """
 
-import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from collections import deque
@@ -25,17 +21,17 @@ import numpy as np
 
 from granular_lm.batching import Batches
 from granular_lm.codecs.byte import ByteCodec
-from granular_lm.comparison.environment import environment
 from granular_lm.corpus.split import Part, part_of_documents
 from granular_lm.corpus.store import DocumentStore
 from granular_lm.token_store import TokenStore
+from processes import in_new_process
+from results import benchmark_parser, write_results
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 NUM_BATCHES = 2000
 PREPARATION = ("write documents", "split", "write tokens", "first batch")
 VALID, TEST = 0.01, 0.01
 Result = TypeVar("Result")
-RESULTS = Path(__file__).parent / "results" / "scale.json"
 MADE_AT_ONCE = 4096
 VOCABULARY = 20_000
 WORDS = 15  # of about six bytes each, with the space
@@ -94,8 +90,14 @@ class Stages:
         return result
 
 
-def measure(count: int, folder: Path) -> dict[str, Any]:
-    """Return what every stage costs for one size of corpus."""
+def measure(count: int) -> dict[str, Any]:
+    """Return what every stage costs for one size of corpus; to be called in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        return measured_in(Path(folder), count)
+
+
+def measured_in(folder: Path, count: int) -> dict[str, Any]:
+    """Return what every stage costs, with its files in a folder."""
     stages = Stages(count)
     stages.run("make documents", lambda: deque(synthetic_documents(count), maxlen=0))
     documents = stages.run(
@@ -122,32 +124,16 @@ def measure(count: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def in_new_process(count: int) -> dict[str, Any]:
-    """Return what `measure` does, in a process that nothing has run in."""
-    command = [sys.executable, __file__, "--measure", str(count)]
-    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
-    measured: dict[str, Any] = json.loads(printed)
-    return measured
-
-
 def main() -> None:
     """Measure every size and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = benchmark_parser(__doc__, __file__)
     parser.add_argument("--documents", nargs="+", type=int, default=list(SIZES), metavar="N")
-    parser.add_argument("--measure", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    if arguments.measure:
-        with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps(measure(arguments.measure, Path(folder))))
-        return
     results = []
     for count in arguments.documents:
-        results.append(in_new_process(count))
+        results.append(in_new_process(measure, count))
         print_result(results[-1])
-    told = {"codec": "byte", "environment": environment(), "results": results}
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_results(arguments.output, {"codec": "byte", "results": results})
 
 
 def print_result(result: dict[str, Any]) -> None:

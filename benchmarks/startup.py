@@ -5,19 +5,15 @@
 The median of several rounds each, in turn; the ratio is that of the medians.
 """
 
-import argparse
-import json
 import statistics
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-from granular_lm.comparison.environment import environment
+from results import benchmark_parser, write_results
 from timing import seconds_of_each
 
 ROUNDS = 15
-RESULTS = Path(__file__).parent / "results" / "startup.json"
 COMMAND = [sys.executable, "-m", "granular_lm"]
 CASES = {
     "granular-lm --help": ([*COMMAND, "--help"], "import typer"),
@@ -33,9 +29,7 @@ def runner(command: list[str]) -> Callable[[], object]:
 
 def main() -> None:
     """Measure every case and write the results."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
+    arguments = benchmark_parser(__doc__, __file__).parse_args()
     results = []
     for name, (command, imports) in CASES.items():
         programs = {name: runner(command), imports: runner([sys.executable, "-c", imports])}
@@ -43,9 +37,7 @@ def main() -> None:
         row = {"command": name, "seconds": medians[name], "imports": imports, "its_seconds": medians[imports]}
         results.append({**row, "ratio": medians[name] / medians[imports]})
         print(f"{name:<36} {medians[name]:.3f} s, {results[-1]['ratio']:.2f} times `{imports}`")
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    told = {"rounds": ROUNDS, "environment": environment(), "results": results}
-    arguments.output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_results(arguments.output, {"rounds": ROUNDS, "results": results})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ before training beside it.
 """
 
 import argparse
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,8 +27,8 @@ from typing import Any
 from unittest.mock import patch
 
 from granular_lm.batching import Batches, Window
+from granular_lm.cli.output import peak_memory_bytes
 from granular_lm.codecs import train_codec
-from granular_lm.comparison.environment import environment
 from granular_lm.corpus.bios import generate_bios
 from granular_lm.corpus.readers import read_documents
 from granular_lm.corpus.split import split_documents
@@ -39,9 +38,9 @@ from granular_lm.text import to_bytes, to_text
 from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, Progress, Trainer, TrainingOptions
 from granular_lm.weights import ModelConfig
-from processes import in_new_process, peak_memory_bytes
+from processes import in_new_process
+from results import benchmark_parser, write_results
 
-RESULTS = Path(__file__).parent / "results" / "tbptt.json"
 VALID_SHARE = 0.1
 
 
@@ -196,7 +195,7 @@ def show(row: Mapping[str, Any]) -> None:
 
 def parse_arguments() -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = benchmark_parser(__doc__, __file__)
     parser.add_argument("files", nargs="*", type=Path, help="short strings, one document a line")
     parser.add_argument("--whole-file", type=Path, nargs="+", default=[], help="files that are one document each")
     parser.add_argument("--skip-short", action="store_true", help="long texts alone")
@@ -208,7 +207,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--valid-bytes", type=int, default=100_000)
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -226,11 +224,9 @@ def main() -> None:
         "texts": texts,
         "batch_bytes": arguments.batch_bytes,
         "segment_bytes": arguments.segment_bytes,
-        "environment": environment(),
         "results": results,
     }
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_results(arguments.output, told)
 
 
 if __name__ == "__main__":

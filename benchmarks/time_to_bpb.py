@@ -31,14 +31,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from granular_lm.comparison.environment import environment
 from granular_lm.model import LanguageModel
 from granular_lm.scoring import Totals
 from granular_lm.text import to_text
 from granular_lm.weights import ModelConfig
 from processes import in_new_process
+from results import benchmark_parser, write_results
 
-RESULTS = Path(__file__).parent / "results" / "time_to_bpb.json"
 TRAIN_SHARE = 0.9
 STRIDE = 32
 Settings = Mapping[str, Any]
@@ -161,7 +160,7 @@ def setting(text: str) -> tuple[str, Any]:
 
 def parse_arguments() -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = benchmark_parser(__doc__, __file__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--seconds", type=float, default=150.0, help="of ours, from process start to finished model")
     parser.add_argument("--reserve", type=float, default=3.0, help="seconds of those not given to the training loop")
@@ -173,7 +172,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--ours", type=setting, nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--peer-iterations", type=int, default=2000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     return parser.parse_args()
 
 
@@ -202,13 +200,12 @@ def main() -> None:
         "valid_bytes": len(valid),
         "seconds": arguments.seconds,
         "ours": dict(arguments.ours),
-        "environment": {**environment(), "transformers": version("transformers")},
+        "transformers": version("transformers"),
         "summary": summary(runs),
         "runs": runs,
     }
     show(told)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_results(arguments.output, told)
 
 
 if __name__ == "__main__":

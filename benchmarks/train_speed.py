@@ -18,7 +18,6 @@ products. Median and best round are reported; a ratio is one of medians.
 """
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -35,7 +34,6 @@ import torch
 
 from granular_lm.batching import IGNORED, Batches, Window
 from granular_lm.codecs import train_codec
-from granular_lm.comparison.environment import environment
 from granular_lm.corpus.bios import generate_bios
 from granular_lm.corpus.readers import read_documents
 from granular_lm.token_store import TokenStore
@@ -43,8 +41,8 @@ from granular_lm.training import Budget, Progress, Trainer, TrainingOptions
 from granular_lm.training.precision import choose_precision
 from granular_lm.weights import ModelConfig, flops_per_token
 from reference_post import updates
+from results import benchmark_parser, write_results
 
-RESULTS = Path(__file__).parent / "results" / "train_speed.json"
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 EVER = Budget(seconds=1e9)
 FEWEST_UPDATES = 2
@@ -298,7 +296,7 @@ def best_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def parse_arguments() -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = benchmark_parser(__doc__, __file__)
     parser.add_argument("files", nargs="*", type=Path, help="documents; the embedded bios if none is given")
     parser.add_argument("--hidden-size", type=int, default=512)
     parser.add_argument("--layers", type=int, nargs="+", default=[1, 2, 4])
@@ -311,7 +309,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--matmul-seconds", type=float, default=0.1, help="of each size after each case")
     parser.add_argument("--matmul-sizes", type=int, nargs="+", default=[512, 1024, 2048])
     parser.add_argument("--post-updates", type=int, default=3, help="of the original post's way a round; 0 for none")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     arguments.precisions = arguments.precisions or sorted({"fp32", choose_precision("auto")})
     return arguments
@@ -354,7 +351,6 @@ def main() -> None:
         "seconds": arguments.seconds,
         "device": str(device()),
         "threads": torch.get_num_threads(),
-        "environment": environment(),
         "matmul": {
             precision: {"best": max(sizes.values()), "flops_per_second": sizes}
             for precision, sizes in bench.peaks.items()
@@ -364,8 +360,7 @@ def main() -> None:
         "post": post,
     }
     show(told)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    arguments.output.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    write_results(arguments.output, told)
 
 
 if __name__ == "__main__":
