@@ -126,6 +126,8 @@ def iterations_within(seconds: float, peer: Mapping[str, Any]) -> int:
 def run_once(train: bytes, valid: bytes, arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Run ours, the peer as published, and the peer with our time where that is longer."""
     ours = run_ours(train, valid, arguments, seed)
+    if not arguments.peer_iterations:
+        return {"seed": seed, "ours": ours, "peer": None, "peer_same_seconds": None}
     settings = {"iterations": arguments.peer_iterations, "seed": seed}
     peer = run_peer(train, valid, settings)
     longer = None
@@ -170,7 +172,7 @@ def parse_arguments() -> argparse.Namespace:
         "--dev-bytes", type=int, default=20_000, help="end of the training part that stands in for development text"
     )
     parser.add_argument("--ours", type=setting, nargs="+", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--peer-iterations", type=int, default=2000)
+    parser.add_argument("--peer-iterations", type=int, default=2000, help="its updates; 0 leaves the peer out")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     return parser.parse_args()
 
