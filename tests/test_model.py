@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from granular_lm.codecs import Codec
+from granular_lm.corpus.document_set import DocumentSet
 from granular_lm.errors import ModelError, ModelNotFoundError, OutputExistsError
 from granular_lm.model import LanguageModel, bundled_models
 from granular_lm.weights import ModelConfig, parameter_shapes
@@ -72,6 +73,19 @@ def test_a_codec_of_another_model_is_refused(folder, codec, trained_codecs, rand
         LanguageModel.from_pretrained(folder)
 
 
+def test_the_documents_it_knows_come_back(random_model, codec: Codec, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """A model that knows its documents knows them after a round trip; one that does not has no file for them."""
+    model = random_model(codec)
+    model.save_pretrained(tmp_path / "forgetful")
+    model.documents = DocumentSet.of([b"Ada", b"Grace"])
+    model.save_pretrained(tmp_path / "knowing")
+    known = LanguageModel.from_pretrained(tmp_path / "knowing").documents
+    assert known is not None
+    assert b"Ada" in known
+    assert b"Alan" not in known
+    assert LanguageModel.from_pretrained(tmp_path / "forgetful").documents is None
+
+
 def test_a_later_format_is_refused(folder: Path) -> None:
     """A folder of a format this version does not know says so."""
     described = json.loads((folder / "config.json").read_text())
@@ -99,7 +113,7 @@ def test_the_hub_is_asked_for_user_slash_model(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
     assert LanguageModel.from_pretrained("someone/something").config.hidden_size == 24
     assert asked["repo_id"] == "someone/something"
-    assert set(asked["patterns"]) == {"config.json", "model.safetensors", "codec/*", "README.md"}
+    assert set(asked["patterns"]) == {"config.json", "model.safetensors", "codec/*", "README.md", "documents.bin"}
 
 
 def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@
     ├── ModelError             ValueError         a model folder with a missing, damaged or foreign file
     │   └── ModelNotFoundError   LookupError        a model name that leads nowhere
     ├── OutputExistsError      FileExistsError    an output that would overwrite something
-    └── TrainingError          RuntimeError       training that cannot go on
+    ├── TrainingError          RuntimeError       training that cannot go on
+    └── SamplingError          RuntimeError       no string is found that meets what was asked for
 
 Each message is one line: what happened, the value met, what is accepted and the next step.
 """
@@ -58,3 +59,7 @@ class OutputExistsError(GranularLMError, FileExistsError):
 
 class TrainingError(GranularLMError, RuntimeError):
     """Training cannot go on."""
+
+
+class SamplingError(GranularLMError, RuntimeError):
+    """No string is found that meets what was asked for."""

@@ -5,6 +5,7 @@ A model is a folder:
     config.json          the network's shape, the codec's name and fingerprint, how it was trained
     model.safetensors    the parameters
     codec/               codec.json and the codec's own files
+    documents.bin        fingerprints of the training documents, five bytes each: samples that are copies are known
     README.md            the model card
 
 Nothing in it is a pickle and nothing in it names code to import.
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from granular_lm.codecs import Codec, load_codec, save_codec
+from granular_lm.corpus.document_set import DocumentSet
 from granular_lm.errors import ModelError, ModelNotFoundError
 from granular_lm.files import new_folder
 from granular_lm.runtime import NumpyEngine, State
@@ -38,6 +40,8 @@ FORMAT = "granular-lm model"
 FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
+DOCUMENTS_FILE = "documents.bin"
+FILES = [CONFIG_FILE, WEIGHTS_FILE, "codec/*", CARD_FILE, DOCUMENTS_FILE]
 BUNDLED = Path(__file__).parent / "pretrained"
 
 
@@ -49,6 +53,7 @@ class LanguageModel:
         config: The network's shape; its vocabulary is the codec's.
         weights: The parameters, by name.
         training: What the model card should say of how it was made, as JSON values.
+        documents: The training documents, for samples that have to be new.
 
     Raises:
         ModelError: Codec, shape and weights do not belong together.
@@ -61,6 +66,7 @@ class LanguageModel:
         weights: Weights,
         *,
         training: Mapping[str, Any] | None = None,
+        documents: DocumentSet | None = None,
     ) -> None:
         if config.vocab_size != codec.vocab_size:
             raise ModelError(
@@ -72,6 +78,7 @@ class LanguageModel:
         self.config = config
         self.weights = dict(weights)
         self.training = dict(training or {})
+        self.documents = documents
 
     @cached_property
     def _engine(self) -> NumpyEngine:
@@ -139,6 +146,8 @@ class LanguageModel:
         text = json.dumps(described, indent=2, ensure_ascii=True) + "\n"
         (folder / CONFIG_FILE).write_text(text, encoding="utf-8")
         save_weights(self.weights, folder / WEIGHTS_FILE)
+        if self.documents is not None:
+            self.documents.save(folder / DOCUMENTS_FILE)
         (folder / "codec").mkdir()
         save_codec(self.codec, folder / "codec")
         (folder / CARD_FILE).write_text(_model_card(self, title), encoding="utf-8")
@@ -167,7 +176,8 @@ class LanguageModel:
         codec = load_codec(folder / "codec")
         if codec.fingerprint() != fingerprint:
             raise ModelError(f"{folder / 'codec'} belongs to another model than {CONFIG_FILE}; copy the whole folder.")
-        return cls(codec, config, load_weights(folder / WEIGHTS_FILE, config), training=training)
+        known = DocumentSet.load(folder / DOCUMENTS_FILE) if (folder / DOCUMENTS_FILE).is_file() else None
+        return cls(codec, config, load_weights(folder / WEIGHTS_FILE, config), training=training, documents=known)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:
         """Upload the model folder to the Hugging Face Hub and return its address; needs a login there."""
@@ -207,7 +217,7 @@ def _download(repo_id: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repo_id, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, "codec/*", CARD_FILE]))
+        return Path(snapshot_download(repo_id, allow_patterns=FILES))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise ModelNotFoundError(

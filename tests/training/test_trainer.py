@@ -15,6 +15,7 @@ import granular_lm as glm
 from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
 from granular_lm.errors import CorpusError, OptionError, TrainingError
+from granular_lm.text import to_bytes
 from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, Progress, Trainer, TrainingOptions, fit, write_metrics
 from granular_lm.training.precision import choose_precision
@@ -319,6 +320,18 @@ def test_validation_may_be_held_out_or_given(bios: list[str]) -> None:
     given = glm.train(bios, max_bytes=2000, network=SMALL, options=FP32, validation=bios[:10])
     assert held_out.training["documents"] == pytest.approx(0.8 * len(bios), abs=2)
     assert given.training["documents"] == len(bios)
+
+
+def test_a_model_knows_what_it_was_trained_on(bios: list[str]) -> None:
+    """The training documents, not those held out; and those of the model that it goes on from."""
+    model = glm.train(bios[50:], max_bytes=2000, network=SMALL, options=FP32, validation=bios[:50])
+    assert model.documents is not None
+    assert all(to_bytes(text) in model.documents for text in bios[50:])
+    assert not any(to_bytes(text) in model.documents for text in set(bios[:50]) - set(bios[50:]))
+    assert model.training["distinct_documents"] == len(set(bios[50:])) == len(model.documents)
+    tuned = glm.train(words(200), base=model, max_bytes=2000, options=FP32, validation=words(20, seed=3))
+    assert tuned.documents is not None
+    assert all(to_bytes(text) in tuned.documents for text in [*bios[50:], *words(200)])
 
 
 def test_documents_may_come_from_an_iterator(bios: list[str]) -> None:

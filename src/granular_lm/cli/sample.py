@@ -1,40 +1,163 @@
 """``granular-lm sample``: strings from a model."""
 
-from typing import Annotated
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import json_line
+from granular_lm.cli.output import json_line, print_json, print_table
+
+if TYPE_CHECKING:
+    from granular_lm.generation import Generator, Sample, SamplingOptions
+    from granular_lm.generation.report import Sampled
+
+
+def temperatures(text: str) -> float | list[float]:
+    """Return a temperature, or several written as ``1,0.5,0.2``."""
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no temperature; write for example 0.8, or 1,0.5,0.2.") from error
+    return values[0] if len(values) == 1 else values
+
+
+def pattern(text: str) -> "re.Pattern[str]":
+    """Return a regular expression."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise typer.BadParameter(f"{text!r} is no regular expression ({error}).") from error
 
 
 def sample(
     model: options.Model,
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many strings.")] = 10,
     prompt: Annotated[str, typer.Option(help="What each string begins with.")] = "",
-    temperature: Annotated[float, typer.Option(help="1 as the model is, lower is safer, 0 is the likeliest.")] = 1.0,
+    temperature: Annotated[
+        Any,
+        typer.Option(
+            parser=temperatures,
+            metavar="T[,T...]",
+            help="1 as the model is, lower is safer, 0 is the likeliest; several take turns, step by step.",
+        ),
+    ] = "1.0",
     top_k: Annotated[int | None, typer.Option(help="Draw from this many of the likeliest tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Draw from the fewest tokens with this probability.")] = None,
     min_p: Annotated[float | None, typer.Option(help="Draw from tokens this likely beside the likeliest.")] = None,
+    typical_p: Annotated[float | None, typer.Option(help="Draw from tokens of typical surprise.")] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1, tokens a string has become rarer.")] = 1.0,
     max_bytes: Annotated[int, typer.Option(help="Cut a string at this many bytes.")] = 200,
+    min_bytes: Annotated[int, typer.Option(help="Do not end a string before this many bytes.")] = 0,
+    ban: Annotated[list[str] | None, typer.Option(help="A string that must not occur; may be repeated.")] = None,
+    stop: Annotated[list[str] | None, typer.Option(help="A string to end before; may be repeated.")] = None,
+    accept: Annotated[
+        Any, typer.Option(parser=pattern, metavar="REGEX", help="Keep strings in which this is found.")
+    ] = None,
+    novel: Annotated[bool, typer.Option("--novel", help="Keep strings that are no training document.")] = False,
     valid_utf8: Annotated[bool, typer.Option(help="Draw valid UTF-8 alone.")] = True,
+    errors: Annotated[str, typer.Option(help="What invalid bytes look like: replace or space.")] = "replace",
+    most_likely: Annotated[bool, typer.Option("--most-likely", help="The likeliest strings, by beam search.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same strings.")] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="Print each character as soon as it is certain.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Colour each character by its bits.")] = False,
+    interactive: Annotated[bool, typer.Option("--interactive", help="Write together: choose, type, or draw.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Describe the strings instead of printing them.")] = False,
     json: options.Json = False,
 ) -> None:
     """Draw strings from a model, one a line; with --json one object a line."""
+    ways = {"--stream": stream, "--explain": explain, "--interactive": interactive, "--json": json, "--report": report}
+    _refuse_two_of(ways)
     from granular_lm.generation import Generator
 
     generator = Generator.from_pretrained(model)
-    samples = generator.iter_samples(
-        n,
-        prompt,
-        temperature=temperature,
-        top_k=top_k,
-        top_p=top_p,
-        min_p=min_p,
-        max_bytes=max_bytes,
-        valid_utf8=valid_utf8,
-        seed=seed,
-    )
-    for drawn in samples:
-        typer.echo(json_line(drawn.to_dict()) if json else drawn.text)
+    asked: SamplingOptions = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "typical_p": typical_p,
+        "repetition_penalty": repetition_penalty,
+        "max_bytes": max_bytes,
+        "min_bytes": min_bytes,
+        "ban": ban or [],
+        "stop": stop or [],
+        "accept": None if accept is None else lambda text: accept.search(text) is not None,
+        "novel": novel,
+        "valid_utf8": valid_utf8,
+        "errors": errors,
+        "seed": seed,
+    }
+    if interactive:
+        from granular_lm.cli.interactive import write_together
+
+        write_together(generator, prompt, asked)
+    elif stream:
+        _stream(generator, n, prompt, asked)
+    else:
+        if most_likely:
+            drawn = iter(generator.most_likely(n, prompt, max_bytes=max_bytes, valid_utf8=valid_utf8))
+        else:
+            drawn = generator.iter_samples(n, prompt, **asked)
+        if report:
+            _report(generator, drawn, as_json=json)
+        elif explain:
+            from granular_lm.cli.explain import explain_samples
+
+            explain_samples(drawn)
+        else:
+            for each in drawn:
+                typer.echo(json_line(each.to_dict()) if json else each.text)
+
+
+def _refuse_two_of(ways: Mapping[str, bool]) -> None:
+    """Refuse two ways to show strings; only a report has a JSON form of its own."""
+    given = [name for name, is_given in ways.items() if is_given]
+    if len(given) > 1 and set(given) != {"--json", "--report"}:
+        raise typer.BadParameter(f"{' and '.join(given)} do not go together; give one of them.")
+
+
+def _stream(generator: "Generator", n: int, prompt: str, asked: "SamplingOptions") -> None:
+    """Print one string after another, character by character."""
+    if asked["seed"] is None:
+        asked["seed"] = secrets.randbits(64)  # one for all strings
+    for index in range(n):
+        for piece in generator.stream(prompt, index=index, **asked):
+            typer.echo(piece, nl=False)
+        typer.echo()
+
+
+def _report(generator: "Generator", samples: Iterator["Sample"], *, as_json: bool) -> None:
+    """Print what the samples are like, beside the training documents."""
+    from granular_lm.generation.report import Sampled
+
+    drawn = Sampled.of(samples)
+    data = Sampled.of_training(getattr(generator.model, "training", {}))
+    if as_json:
+        print_json({"samples": drawn.to_dict(), "data": None if data is None else data.to_dict()})
+        return
+    from rich.table import Table
+
+    table = Table("", "samples", *([] if data is None else ["training data"]), box=None)
+    shown = [_report_rows(each) for each in (drawn, data) if each is not None]
+    for name in shown[0]:
+        table.add_row(name, *(rows[name] for rows in shown))
+    print_table(table)
+
+
+def _report_rows(sampled: "Sampled") -> dict[str, str]:
+    def share(value: float | None) -> str:
+        return "-" if value is None else f"{value:.1%}"
+
+    lengths = {name: f"{value:.0f}" for name, value in sampled.num_bytes.items()}
+    return {
+        "strings": f"{sampled.strings:,}",
+        "exact copies of training documents": share(sampled.copies),
+        "distinct": share(sampled.distinct),
+        "valid UTF-8": share(sampled.valid_utf8),
+        "ended by themselves": share(sampled.finished),
+        "bytes: mean": lengths.get("mean", "-"),
+        "bytes: 10 %, 50 %, 90 %": ", ".join(lengths.get(name, "-") for name in ("p10", "p50", "p90")),
+    }

@@ -1,15 +1,10 @@
-"""The UTF-8 automaton, run over the tokens of any codec.
+"""The UTF-8 automaton: its state says which bytes may follow.
 
-Source: RFC 3629, section 4. A state says what may follow; a token moves the automaton by all of its bytes at once,
-so one table over (state, token) tells which tokens keep a string valid, whatever the codec.
+Source: RFC 3629, section 4.
 """
-
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-
-from granular_lm.codecs.base import Codec
 
 BETWEEN_CHARACTERS = 0
 REJECTED = 8
@@ -50,20 +45,12 @@ NEXT_STATE = _byte_table()
 """The state after a byte, shape (9, 256)."""
 
 
-@lru_cache(maxsize=8)
-def token_transitions(codec: Codec) -> NDArray[np.uint8]:
-    """Return the state after each token from each state, shape (9, V).
-
-    The stop stands for no bytes, so it leaves every state as it is.
-    """
-    tokens = [codec.token_bytes(token_id) for token_id in range(codec.vocab_size)]
-    states = np.repeat(np.arange(REJECTED + 1, dtype=np.uint8)[:, None], len(tokens), axis=1)
-    by_length = sorted(range(len(tokens)), key=lambda token_id: -len(tokens[token_id]))
-    for position in range(max(map(len, tokens))):
-        longer = [token_id for token_id in by_length if len(tokens[token_id]) > position]
-        following = np.array([tokens[token_id][position] for token_id in longer])
-        states[:, longer] = NEXT_STATE[states[:, longer], following]
-    return states
+def begun_character(data: bytes) -> bytes:
+    """Return the first bytes of the character that ``data`` ends inside of; none if it ends between characters."""
+    tail = data[-3:]
+    if state_after(tail) == BETWEEN_CHARACTERS:
+        return b""
+    return next(tail[-count:] for count in (1, 2, 3) if state_after(tail[:-count]) == BETWEEN_CHARACTERS)
 
 
 def state_after(data: bytes) -> int:

@@ -1,100 +1,18 @@
 """Several strings being drawn at once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.codecs import Codec
-from granular_lm.codecs.utf8 import (
-    BETWEEN_CHARACTERS,
-    MISSING_BYTES,
-    REJECTED,
-    state_after,
-    token_transitions,
-)
-from granular_lm.errors import OptionError
-from granular_lm.generation.sample import Sample
-from granular_lm.generation.strategies import LogProbs, Strategy, draw
-from granular_lm.runtime import State, select_rows
+from granular_lm.generation.prompts import Cover, Prefix
+from granular_lm.generation.rules import Rules
+from granular_lm.generation.sample import EndedBy, Sample, decoded, novelty
+from granular_lm.generation.steps import Steps
+from granular_lm.runtime import State, fill_holes
 from granular_lm.scoring import StepModel
-from granular_lm.text import to_bytes
 
 UNIFORMS_AT_ONCE = 64
-MOST_BYTES = 2**31
-
-
-class Rules:
-    """What may be drawn next, and how likely it then is.
-
-    Args:
-        codec: Of the model.
-        strategy: Changes to the distribution.
-        max_bytes: Longest string.
-        valid_utf8: Whether every string has to be valid UTF-8.
-    """
-
-    def __init__(self, codec: Codec, strategy: Strategy, *, max_bytes: int, valid_utf8: bool) -> None:
-        if not 1 <= max_bytes <= MOST_BYTES:
-            raise OptionError(f"max_bytes={max_bytes} is not accepted; give a whole number from 1 to {MOST_BYTES}.")
-        self.codec = codec
-        self.strategy = strategy
-        self.max_bytes = max_bytes
-        self.valid_utf8 = valid_utf8
-        no_constraint = np.zeros((REJECTED + 1, codec.vocab_size), dtype=np.uint8)
-        self._transitions = token_transitions(codec) if valid_utf8 else no_constraint
-
-    def state_after_prompt(self, data: bytes) -> int:
-        """Return the state of the UTF-8 automaton after the prompt.
-
-        Raises:
-            OptionError: Nothing fits after the prompt, or not the rest of the character that it ends in.
-        """
-        state = state_after(data) if self.valid_utf8 else BETWEEN_CHARACTERS
-        least = len(data) + max(1, int(MISSING_BYTES[state]))
-        if self.max_bytes < least:
-            raise OptionError(
-                f"max_bytes={self.max_bytes} leaves no room after the prompt of {len(data)} bytes; "
-                f"give at least {least}."
-            )
-        return state
-
-    def distribution(self, log_probs: NDArray[np.float32], utf8_state: NDArray[np.uint8]) -> LogProbs:
-        """Return the distribution to draw from, shape (B, V).
-
-        The limit on bytes has no part in it: a string is drawn as if there were none, and cut where it passes it.
-        Leaving out what does not fit would make strings that end just before the limit too frequent.
-
-        Args:
-            log_probs: The model's, shape (B, V).
-            utf8_state: State of the UTF-8 automaton, shape (B,).
-        """
-        is_allowed = self._transitions[utf8_state] != REJECTED
-        is_allowed[:, self.codec.stop_id] = utf8_state == BETWEEN_CHARACTERS
-        return self.strategy.apply(np.where(is_allowed, log_probs.astype(np.float64), -np.inf))
-
-    def utf8_state_after(self, utf8_state: NDArray[np.uint8], ids: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return the state of the UTF-8 automaton after one more token."""
-        after: NDArray[np.uint8] = self._transitions[utf8_state, ids]
-        return after
-
-
-@dataclass(slots=True)
-class _Steps:
-    """What happened to one string so far."""
-
-    ids: list[int] = field(default_factory=list)
-    log_probs: list[float] = field(default_factory=list)
-    sampling_log_probs: list[float] = field(default_factory=list)
-    entropies: list[float] = field(default_factory=list)
-    finished: bool = False
-    whole_characters: int = 0  # as many of the ids end between characters
-
-    def cut_to_whole_characters(self) -> None:
-        """Take back the tokens of a character that was begun and does not fit."""
-        for steps in (self.ids, self.log_probs, self.sampling_log_probs, self.entropies):
-            del steps[self.whole_characters :]
 
 
 class Drawing:
@@ -103,118 +21,182 @@ class Drawing:
     Args:
         model: What to draw from.
         rules: What may be drawn.
-        prompt: What each string begins with.
-        seed: Of the random numbers.
-        indices: Which of the seed's random streams to use: string ``i`` is the same in every batch.
+        prefix: What each string begins with.
+        streams: Random numbers, a stream for each string: so no string depends on the others.
     """
 
-    _log_probs: NDArray[np.float32]  # of the next token, (B, V)
+    _log_probs: NDArray[np.floating]  # of the next token, (B, V)
     _state: State
-    _utf8_state: NDArray[np.uint8]  # (B,)
+    _active: NDArray[np.int64]  # which string each row of the batch is, (B,)
+    _states: NDArray[np.int32]  # of the constraint, (B,)
+    _stop_states: NDArray[np.int32]  # of the stop strings, (B,)
     _num_bytes: NDArray[np.int64]  # (B,)
-    _block: NDArray[np.float64]  # random numbers, (strings, UNIFORMS_AT_ONCE)
+    _is_seen: NDArray[np.bool_] | None  # which tokens each string has, (strings, V), if the strategy asks for it
+    _uniforms: NDArray[np.float64]  # random numbers, (strings, UNIFORMS_AT_ONCE)
 
-    def __init__(self, model: StepModel, rules: Rules, prompt: str, *, seed: int, indices: Sequence[int]) -> None:
-        self._model, self._rules = model, rules
-        self._streams = [np.random.default_rng([seed, index]) for index in indices]
-        self._steps = [_Steps() for _ in indices]
-        self._active = np.arange(len(indices))
+    def __init__(self, model: StepModel, rules: Rules, prefix: Prefix, streams: Sequence[np.random.Generator]) -> None:
+        self._model, self._rules, self._prefix, self._streams = model, rules, prefix, streams
+        self._steps = Steps(len(streams))
+        self._endings: list[EndedBy | None] = [None] * len(streams)
+        self._active = np.arange(len(streams))
         self._num_drawn = 0
-        self._read_prompt(prompt)
+        self._begin()
 
-    @property
-    def is_active(self) -> bool:
-        """Whether any string is still being drawn."""
-        return len(self._active) > 0
+    def run(self) -> Iterator[int]:
+        """Draw every string to its end, and yield each when it has ended."""
+        yield from self._ended_at_once
+        while len(self._active):
+            yield from self.advance()
 
-    def advance(self) -> None:
-        """Draw the next token of every active string."""
-        allowed = self._rules.distribution(self._log_probs, self._utf8_state)
-        ids = draw(allowed, self._uniforms())
-        num_bytes = self._num_bytes + self._rules.codec.token_lengths[ids]
-        fits = num_bytes <= self._rules.max_bytes
-        for index in self._active[~fits]:
-            self._steps[index].cut_to_whole_characters()
-        self._utf8_state = self._rules.utf8_state_after(self._utf8_state, ids)
-        self._num_bytes = num_bytes
-        self._record(np.flatnonzero(fits), ids, allowed[np.arange(len(ids)), ids])
-        goes_on = fits & (ids != self._rules.codec.stop_id)
-        if not goes_on.all():
-            self._keep(np.flatnonzero(goes_on))
-        if self.is_active:
-            self._log_probs, self._state = self._model.step(ids[goes_on], self._state)
+    def advance(self) -> list[int]:
+        """Draw the next token of every active string; return the strings that have ended with it."""
+        rules, active = self._rules, self._active
+        is_seen = None if self._is_seen is None else self._is_seen[active]
+        uniforms = self._next_uniforms()
+        draws = rules.draw(
+            self._log_probs, self._states, self._num_bytes, uniforms, step=self._num_drawn, is_seen=is_seen
+        )
+        self._num_drawn += 1
+        self._steps.note(active, self._log_probs, draws)
+        ids = draws.ids
+        if self._is_seen is not None:
+            self._is_seen[active, ids] = True
+        self._num_bytes += rules.codec.token_lengths[ids]
+        self._states = rules.constraint.after[self._states, ids]
+        if rules.stop_strings is not None:
+            self._stop_states = rules.stop_strings.after(self._stop_states, ids)
+        has_ended = self._has_ended(ids == rules.codec.stop_id)
+        ended: list[int] = active[has_ended].tolist()
+        if ended:
+            ids = ids[self._keep(~has_ended)]
+        if len(ids):
+            self._log_probs, self._state = self._model.step(ids, self._state)
+        return ended
 
-    def samples(self) -> list[Sample]:
-        """Return the strings as they stand."""
-        return [_sample(self._rules.codec, steps) for steps in self._steps]
+    def has_ended(self, string: int) -> bool:
+        """Whether a string is complete."""
+        return self._endings[string] is not None
 
-    def _read_prompt(self, prompt: str) -> None:
-        """Read the stop and the prompt once, for all strings."""
-        data = to_bytes(prompt)
-        utf8_state = self._rules.state_after_prompt(data)
-        codec, count = self._rules.codec, len(self._active)
-        self._utf8_state = np.full(count, BETWEEN_CHARACTERS, dtype=np.uint8)  # a prompt is never taken back
-        state = self._model.initial_state(1)
-        self._log_probs, state = self._model.step(np.array([codec.stop_id]), state)
-        for token_id in codec.encode(prompt):
-            self._record(np.arange(count), np.full(count, token_id), np.zeros(count))
-            self._log_probs, state = self._model.step(np.array([token_id]), state)
-        self._log_probs = np.repeat(self._log_probs, count, axis=0)
-        self._state = select_rows(state, np.zeros(count, dtype=np.int64))
-        self._utf8_state = np.full(count, utf8_state, dtype=np.uint8)
-        self._num_bytes = np.full(count, len(data), dtype=np.int64)
+    def ids(self, string: int) -> list[int]:
+        """Return the tokens of a string as it stands, the stop not."""
+        drawn: list[int] = self._steps.of(string)["id"].tolist()
+        if self._endings[string] == "stop":
+            drawn.pop()
+        elif self._endings[string] == "max_bytes":
+            del drawn[self._fitting(string, drawn) :]
+        return self._cover(string).ids + drawn
 
-    def _record(self, rows: NDArray[np.int64], ids: NDArray[np.int64], sampling_log_probs: NDArray[np.float64]) -> None:
-        """Note one step of some of the active strings, before the model has read its token."""
-        model_rows = np.broadcast_to(self._log_probs, (len(ids), self._log_probs.shape[-1]))
-        log_probs = model_rows[np.arange(len(ids)), ids].tolist()
-        entropies = np.broadcast_to(_entropy_bits(self._log_probs), len(ids)).tolist()
-        for row in rows.tolist():
-            steps = self._steps[self._active[row]]
-            steps.log_probs.append(log_probs[row])
-            steps.sampling_log_probs.append(float(sampling_log_probs[row]))
-            steps.entropies.append(entropies[row])
-            if ids[row] == self._rules.codec.stop_id:
-                steps.finished = True
-                continue
-            steps.ids.append(int(ids[row]))
-            if self._utf8_state[row] == BETWEEN_CHARACTERS:
-                steps.whole_characters = len(steps.ids)
+    def data(self, string: int) -> bytes:
+        """Return a string as it stands."""
+        data = self._rules.codec.decode_bytes(self.ids(string))
+        if self._endings[string] == "stop_string" and self._rules.stop_strings is not None:
+            return self._rules.stop_strings.cut(data, len(self._prefix.data))
+        return data
 
-    def _keep(self, rows: NDArray[np.int64]) -> None:
-        """Let all strings but these rows leave the batch."""
-        self._active = self._active[rows]
-        self._utf8_state = self._utf8_state[rows]
-        self._num_bytes = self._num_bytes[rows]
-        self._state = select_rows(self._state, rows)
+    def sample(self, string: int, documents: Container[bytes] | None = None) -> Sample:
+        """Return a string that has ended.
 
-    def _uniforms(self) -> NDArray[np.float64]:
+        Args:
+            string: Which one.
+            documents: What the model was trained on, if that is known.
+        """
+        ended_by = self._endings[string]
+        if ended_by is None:
+            raise ValueError(f"string {string} is still being drawn")
+        codec, cover, ids, data = self._rules.codec, self._cover(string), self.ids(string), self.data(string)
+        given = len(cover.ids)
+        steps = self._steps.of(string)[: len(ids) - given + (ended_by == "stop")]
+        cover_log_prob, cover_masked = self._cover_log_probs[string], self._cover_masked[string]
+        spans = [(min(start, len(data)), min(end, len(data))) for start, end in codec.byte_spans(ids)]
+        return Sample(
+            text=decoded(data, self._rules.options.errors),
+            data=data,
+            ids=ids,
+            log_probs=np.concatenate([cover.log_probs, steps["log_prob"]]),
+            sampling_log_probs=np.concatenate([_last(given, cover_log_prob), steps["sampling_log_prob"]]),
+            entropies=np.concatenate([cover.entropies, steps["entropy"]]),
+            masked=np.concatenate([_last(given, cover_masked), steps["masked"]]),
+            byte_spans=[*spans, (len(data), len(data))] if ended_by == "stop" else spans,
+            ended_by=ended_by,
+            novelty=novelty(data, documents),
+        )
+
+    def _begin(self) -> None:
+        """Draw what covers the prompt."""
+        rules, prefix, count = self._rules, self._prefix, len(self._streams)
+        is_choice = len(prefix.extra) > 1
+        uniforms = np.array([stream.random() for stream in self._streams]) if is_choice else np.zeros(count)
+        draws = rules.draw_cover(prefix, uniforms)
+        extra = [prefix.extra[cover] for cover in draws.ids.tolist()]
+        self._num_bytes = len(prefix.data) + np.array(list(map(len, extra)), dtype=np.int64)
+        is_over = self._num_bytes > rules.options.max_bytes
+        self._covers = np.where(is_over, 0, draws.ids)  # 0 is the likeliest of those that end where the prompt does
+        self._cover_log_probs, self._cover_masked = np.log(draws.weights / draws.totals), 1 - draws.allowed
+        self._states = np.array([rules.constraint.state_after(each) for each in extra], dtype=np.int32)
+        if rules.stop_strings is not None:
+            self._stop_states = np.array([rules.stop_strings.start(each) for each in extra], dtype=np.int32)
+        self._is_seen = self._seen_in_prompt() if rules.strategy.repetition_penalty != 1 else None
+        self._log_probs, self._state = prefix.after(self._covers.tolist())
+        has_ended = self._has_ended(np.zeros(count, dtype=bool))
+        self._ended_at_once: list[int] = self._active[has_ended].tolist()
+        if self._ended_at_once:
+            self._log_probs = self._log_probs[self._keep(~has_ended)]
+
+    def _seen_in_prompt(self) -> NDArray[np.bool_]:
+        is_seen = np.zeros((len(self._streams), self._rules.codec.vocab_size), dtype=bool)
+        for string in range(len(self._streams)):
+            is_seen[string, self._cover(string).ids] = True
+        return is_seen
+
+    def _cover(self, string: int) -> Cover:
+        return self._prefix.cover(int(self._covers[string]))
+
+    def _has_ended(self, is_stop: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Note how strings have ended; return which rows of the batch have."""
+        rules = self._rules
+        is_over = self._num_bytes > rules.options.max_bytes
+        has_ended = is_over | is_stop
+        if rules.stop_strings is not None:
+            has_ended |= rules.stop_strings.is_found(self._stop_states)
+        for row in has_ended.nonzero()[0].tolist():
+            ending: EndedBy = "max_bytes" if is_over[row] else "stop" if is_stop[row] else "stop_string"
+            self._endings[self._active[row]] = ending
+        return has_ended
+
+    def _keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Let the other strings leave the batch; return the rows that stay, in their new order."""
+        order, self._state = fill_holes(self._state, goes_on)
+        self._active = self._active[order]
+        self._states = self._states[order]
+        self._num_bytes = self._num_bytes[order]
+        if self._rules.stop_strings is not None:
+            self._stop_states = self._stop_states[order]
+        return order
+
+    def _fitting(self, string: int, drawn: list[int]) -> int:
+        """Return how many of the tokens drawn are kept of a string that is cut: whole characters that fit."""
+        constraint, lengths = self._rules.constraint, self._rules.codec.token_lengths
+        extra = self._prefix.extra[self._covers[string]]
+        state, num_bytes, fitting = constraint.state_after(extra), len(self._prefix.data) + len(extra), 0
+        for number, token_id in enumerate(drawn, start=1):
+            state, num_bytes = constraint.after[state, token_id], num_bytes + int(lengths[token_id])
+            if num_bytes > self._rules.options.max_bytes:
+                break
+            if constraint.may_end[state]:
+                fitting = number
+        return fitting
+
+    def _next_uniforms(self) -> NDArray[np.float64]:
         """Return the next random number of each active string, from its own stream."""
         position = self._num_drawn % UNIFORMS_AT_ONCE
         if position == 0:
-            self._block = np.stack([stream.random(UNIFORMS_AT_ONCE) for stream in self._streams])
-        self._num_drawn += 1
-        uniforms: NDArray[np.float64] = self._block[self._active, position]
+            self._uniforms = np.stack([stream.random(UNIFORMS_AT_ONCE) for stream in self._streams])
+        uniforms: NDArray[np.float64] = self._uniforms[self._active, position]
         return uniforms
 
 
-def _entropy_bits(log_probs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return -Σ p log2 p of each row."""
-    nats = np.maximum(log_probs.astype(np.float64), np.finfo(np.float64).min)  # 0 · log 0 is 0
-    bits: NDArray[np.float64] = -(np.exp(nats) * nats).sum(axis=-1) / np.log(2)
-    return bits
-
-
-def _sample(codec: Codec, steps: _Steps) -> Sample:
-    data = codec.decode_bytes(steps.ids)
-    spans = codec.byte_spans(steps.ids)
-    return Sample(
-        text=data.decode("utf-8", "replace"),
-        data=data,
-        ids=steps.ids,
-        log_probs=np.array(steps.log_probs),
-        sampling_log_probs=np.array(steps.sampling_log_probs),
-        entropies=np.array(steps.entropies),
-        byte_spans=[*spans, (len(data), len(data))] if steps.finished else spans,
-        finished=steps.finished,
-    )
+def _last(count: int, value: float) -> NDArray[np.float64]:
+    """Return ``count`` zeros, the last of them replaced by a value."""
+    numbers = np.zeros(count)
+    numbers[-1:] = value
+    return numbers

@@ -1,30 +1,24 @@
 """The sampler. It works through `step` and `token_bytes` alone, so all of it holds for every codec."""
 
-import secrets
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
-from granular_lm.errors import OptionError
-from granular_lm.generation.drawing import Drawing, Rules
+import numpy as np
+
+from granular_lm.errors import OptionError, SamplingError
+from granular_lm.generation.continuations import Continuation, continuations
+from granular_lm.generation.drawing import Drawing
+from granular_lm.generation.options import Options, SamplingOptions, raw_prompt
+from granular_lm.generation.prompts import Prefix
+from granular_lm.generation.rules import Rules
 from granular_lm.generation.sample import Sample
-from granular_lm.generation.strategies import Strategy
+from granular_lm.generation.search import described, most_likely
+from granular_lm.generation.streaming import stream_text
 from granular_lm.model import LanguageModel
 from granular_lm.scoring import StepModel
 
 STRINGS_AT_ONCE = 256
-
-
-class SamplingOptions(TypedDict, total=False):
-    """The options of `Generator.iter_samples`, for those that pass them on."""
-
-    temperature: float
-    top_k: int | None
-    top_p: float | None
-    min_p: float | None
-    max_bytes: int
-    valid_utf8: bool
-    seed: int | None
 
 
 class Generator:
@@ -53,81 +47,148 @@ class Generator:
         """Return a generator for a bundled model, a model folder, or a Hub id ``"user/model"``."""
         return cls(LanguageModel.from_pretrained(name_or_folder))
 
-    def sample(
-        self,
-        prompt: str = "",
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        max_bytes: int = 200,
-        valid_utf8: bool = True,
-        seed: int | None = None,
-    ) -> Sample:
+    def sample(self, prompt: str | bytes = "", **options: Unpack[SamplingOptions]) -> Sample:
         """Draw one string: the first of `sample_batch` with the same options and seed."""
-        [drawn] = self.sample_batch(
-            1,
-            prompt,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            min_p=min_p,
-            max_bytes=max_bytes,
-            valid_utf8=valid_utf8,
-            seed=seed,
-        )
+        [drawn] = self.iter_samples(1, prompt, **options)
         return drawn
 
-    def sample_batch(self, n: int, prompt: str = "", **options: Unpack[SamplingOptions]) -> list[Sample]:
-        """Draw ``n`` strings and return them together; the options are those of `iter_samples`."""
+    def sample_batch(self, n: int, prompt: str | bytes = "", **options: Unpack[SamplingOptions]) -> list[Sample]:
+        """Draw ``n`` strings and return them together."""
         return list(self.iter_samples(n, prompt, **options))
 
-    def iter_samples(
-        self,
-        n: int,
-        prompt: str = "",
-        *,
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        min_p: float | None = None,
-        max_bytes: int = 200,
-        valid_utf8: bool = True,
-        seed: int | None = None,
-    ) -> Iterator[Sample]:
+    def iter_samples(self, n: int, prompt: str | bytes = "", **options: Unpack[SamplingOptions]) -> Iterator[Sample]:
         """Draw ``n`` strings independently of one another, some hundreds at a time, in constant memory.
+
+        Each is yielded as soon as it and those before it are complete.
 
         Args:
             n: How many.
-            prompt: What each string begins with, read as the codec encodes it.
-            temperature: 1 draws from the model as it is; lower is safer, higher is wilder; 0 takes the most likely
-                token at each step.
-            top_k: Draw from this many of the most likely tokens.
-            top_p: Draw from the fewest most likely tokens with this share of the probability.
-            min_p: Draw from tokens at least this share as likely as the most likely one.
-            max_bytes: Cut a string that grows longer than this many bytes, the prompt included; `Sample.finished` is
-                False then.
-            valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then.
-            seed: The same seed gives the same strings, however many are drawn. None draws a new one.
+            prompt: What each string begins with. It may end anywhere, inside of a character or of a token: strings are
+                drawn from the model's distribution over all strings that begin with these bytes.
+            **options: As `SamplingOptions` explains.
 
         Raises:
-            OptionError: An option is out of range.
+            OptionError: An option is out of range, or nothing may follow.
+            SamplingError: A string was drawn ``max_draws`` times and never accepted.
         """
         if n < 0:
             raise OptionError(f"n={n} is not accepted; give 0 or more.")
-        if not isinstance(prompt, str):
-            raise OptionError(f"prompt={prompt!r} is not accepted; give a str.")
-        if seed is not None and seed < 0:
-            raise OptionError(f"seed={seed} is not accepted; give a whole number of at least 0.")
-        strategy = Strategy(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-        rules = Rules(self.model.codec, strategy, max_bytes=max_bytes, valid_utf8=valid_utf8)
-        return self._draw(n, prompt, rules, secrets.randbits(64) if seed is None else seed)
+        asked, data = Options(**options), raw_prompt(prompt)
+        documents = self._documents(are_needed=asked.novel)
+        rules = Rules(self.model.codec, asked, data)
+        return self._draw(n, data, rules, asked.any_seed(), documents)
 
-    def _draw(self, n: int, prompt: str, rules: Rules, seed: int) -> Iterator[Sample]:
+    def stream(self, prompt: str | bytes = "", *, index: int = 0, **options: Unpack[SamplingOptions]) -> Iterator[str]:
+        """Draw one string, character by character: together they are the text of `sample` with the same seed.
+
+        The prompt comes first. A character is yielded when nothing that follows can take it back.
+
+        Args:
+            prompt: What the string begins with.
+            index: Which of the strings that `sample_batch` draws with the seed.
+            **options: As `SamplingOptions` explains.
+
+        Raises:
+            OptionError: As for `sample`; ``accept`` and ``novel`` judge whole strings, so they are refused.
+        """
+        asked, data = Options(**options), raw_prompt(prompt)
+        for name, given in (("accept", asked.accept is not None), ("novel", asked.novel)):
+            if given:
+                raise OptionError(f"{name} judges a whole string, and a stream has none yet; call sample instead.")
+        rules = Rules(self.model.codec, asked, data)
+        prefix = Prefix(self.model, data, beam=asked.prompt_beam)
+        return stream_text(Drawing(self.model, rules, prefix, _streams(asked.any_seed(), [index])), rules, len(data))
+
+    def most_likely(
+        self,
+        n: int = 1,
+        prompt: str | bytes = "",
+        *,
+        beam: int | None = 64,
+        max_bytes: int = 200,
+        valid_utf8: bool = True,
+    ) -> list[Sample]:
+        """Return the ``n`` most likely strings, the likeliest first: not what temperature 0 gives, which is greedy.
+
+        A string counts with the likeliest way to divide it into tokens.
+
+        Args:
+            n: How many.
+            prompt: What each of them begins with.
+            beam: How many beginnings are followed at each step. None follows as many as it takes to prove that no other
+                string is more likely.
+            max_bytes: Longest string.
+            valid_utf8: Whether every string has to be valid UTF-8.
+
+        Raises:
+            OptionError: An option is out of range.
+            SamplingError: There are fewer strings, or a proof would take too many beginnings.
+        """
+        data = raw_prompt(prompt)
+        rules = Rules(self.model.codec, Options(max_bytes=max_bytes, valid_utf8=valid_utf8), data)
+        found = most_likely(self.model, rules, data, n=n, beam=beam)
+        return [described(self.model, ids, self._documents(are_needed=False)) for ids in found]
+
+    def continuations(self, prompt: str | bytes = "", n: int = 10, *, prompt_beam: int = 32) -> list[Continuation]:
+        """Return the ``n`` most likely next tokens after a prompt as whole characters, with their probabilities."""
+        return continuations(self.model, raw_prompt(prompt), n, beam=prompt_beam)
+
+    def _draw(
+        self, n: int, data: bytes, rules: Rules, seed: int, documents: Container[bytes] | None
+    ) -> Iterator[Sample]:
+        prefix = Prefix(self.model, data, beam=rules.options.prompt_beam)
         for start in range(0, n, STRINGS_AT_ONCE):
             indices = range(start, min(start + STRINGS_AT_ONCE, n))
-            drawing = Drawing(self.model, rules, prompt, seed=seed, indices=indices)
-            while drawing.is_active:
-                drawing.advance()
-            yield from drawing.samples()
+            yield from _in_order(self._accepted(indices, prefix, rules, seed, documents), start)
+
+    def _accepted(
+        self, indices: Sequence[int], prefix: Prefix, rules: Rules, seed: int, documents: Container[bytes] | None
+    ) -> Iterator[tuple[int, Sample]]:
+        """Yield some strings with their indices, each when it is complete; those not accepted are drawn anew."""
+        options, refused = rules.options, None
+        for attempt in range(options.max_draws):
+            drawing = Drawing(self.model, rules, prefix, _streams(seed, indices, attempt))
+            missing = []
+            for string in drawing.run():
+                sample = drawing.sample(string, documents)
+                if _is_accepted(sample, options):
+                    yield indices[string], sample
+                else:
+                    missing.append(indices[string])
+                    refused = sample
+            if not missing:
+                return
+            indices = sorted(missing)
+        raise SamplingError(
+            f"no string was accepted in {options.max_draws} draws, the last was {str(refused)[:40]!r}; "
+            "accept more, raise max_draws, or raise the temperature."
+        )
+
+    def _documents(self, *, are_needed: bool) -> Container[bytes] | None:
+        documents: Container[bytes] | None = getattr(self.model, "documents", None)
+        if are_needed and documents is None:
+            raise OptionError(
+                "novel=True is not accepted: the model does not know its training documents; train it again."
+            )
+        return documents
+
+
+def _streams(seed: int, indices: Sequence[int], attempt: int = 0) -> list[np.random.Generator]:
+    """Return the random numbers of some strings: a string's own, whatever else is drawn, and other ones each time."""
+    return [np.random.default_rng([seed, index, attempt]) for index in indices]
+
+
+def _is_accepted(sample: Sample, options: Options) -> bool:
+    if options.novel and sample.novelty == "copy":
+        return False
+    return options.accept is None or bool(options.accept(sample.text))
+
+
+def _in_order(samples: Iterator[tuple[int, Sample]], first: int) -> Iterator[Sample]:
+    """Yield samples by their indices, each as soon as those before it are there."""
+    early: dict[int, Sample] = {}
+    for index, sample in samples:
+        early[index] = sample
+        while first in early:
+            yield early.pop(first)
+            first += 1

@@ -1,10 +1,12 @@
 """How a distribution is changed before a token is drawn from it: pure functions.
 
 Each takes and returns natural logarithms of probabilities, float64, shape (B, V), each row summing to one; what is
-removed is minus infinity. `Strategy` applies them in the order: temperature, top-k, top-p, min-p.
+removed is minus infinity. `Strategy` applies them in the order: repetition penalty, temperature, top-k, top-p, min-p,
+typical.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from granular_lm.errors import OptionError
 
 LogProbs = NDArray[np.float64]
+LEAST = -1e300
 
 
 def normalise(log_probs: LogProbs) -> LogProbs:
@@ -20,6 +23,27 @@ def normalise(log_probs: LogProbs) -> LogProbs:
     shifted = log_probs - log_probs.max(axis=-1, keepdims=True)
     normalised: LogProbs = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return normalised
+
+
+def entropy_bits(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return -Σ p log2 p of each row, shape (B,)."""
+    nats = np.maximum(log_probs, LEAST, dtype=np.float64)  # 0 · log 0 is 0
+    bits: NDArray[np.float64] = np.einsum("bv,bv->b", np.exp(nats), nats) / -math.log(2)
+    return bits
+
+
+def penalise_repetition(log_probs: LogProbs, is_seen: NDArray[np.bool_], penalty: float) -> LogProbs:
+    """Return the probabilities of the tokens seen raised to a power, normalised.
+
+    Source: Keskar et al. 2019, "CTRL", section 4.1. There, scores that happen to be positive are divided; logarithms
+    of probabilities never are positive, so the outcome does not hang on where the zero of the scores lies.
+
+    Args:
+        log_probs: Shape (B, V).
+        is_seen: Which tokens each string already has, shape (B, V).
+        penalty: The power: above 1 makes repetition rarer, 1 changes nothing.
+    """
+    return normalise(np.where(is_seen, log_probs * penalty, log_probs))
 
 
 def apply_temperature(log_probs: LogProbs, temperature: float) -> LogProbs:
@@ -41,13 +65,7 @@ def keep_top_p(log_probs: LogProbs, p: float) -> LogProbs:
 
     Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration", section 3.1.
     """
-    order = np.argsort(-log_probs, axis=-1, kind="stable")
-    ranked = np.take_along_axis(log_probs, order, axis=-1)
-    mass_before = np.cumsum(np.exp(ranked), axis=-1) - np.exp(ranked)
-    ranked = np.where(mass_before < p, ranked, -np.inf)
-    out = np.empty_like(log_probs)
-    np.put_along_axis(out, order, ranked, axis=-1)
-    return normalise(out)
+    return _first_with_mass(log_probs, np.argsort(-log_probs, axis=-1, kind="stable"), p)
 
 
 def keep_min_p(log_probs: LogProbs, p: float) -> LogProbs:
@@ -59,54 +77,99 @@ def keep_min_p(log_probs: LogProbs, p: float) -> LogProbs:
     return normalise(np.where(log_probs >= least, log_probs, -np.inf))
 
 
+def keep_typical(log_probs: LogProbs, p: float) -> LogProbs:
+    """Return the tokens whose surprise is nearest to the entropy, the fewest whose probabilities sum to ``p``.
+
+    Source: Meister et al. 2023, "Locally Typical Sampling", section 4.
+    """
+    probs = np.exp(log_probs)
+    surprise = -np.where(probs > 0, log_probs, 0.0)
+    entropy = (probs * surprise).sum(axis=-1, keepdims=True)
+    distance = np.where(probs > 0, np.abs(surprise - entropy), np.inf)
+    return _first_with_mass(log_probs, np.argsort(distance, axis=-1, kind="stable"), p)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Strategy:
-    """Which changes to make, in the order of the attributes.
+    """Which changes to make, in the order that the module names.
 
     Attributes:
-        temperature: 1 draws from the model as it is, 0 takes the most likely token at each step.
+        temperature: 1 draws from the model as it is, 0 takes the most likely token; a list is gone through step by
+            step, again and again.
         top_k: Keep this many tokens.
         top_p: Keep the fewest tokens with this share of the probability.
         min_p: Keep tokens at least this share as likely as the most likely one.
+        typical_p: Keep tokens of about average surprise with this share of the probability.
+        repetition_penalty: Power that the probability of a token already seen is raised to.
 
     Raises:
         OptionError: A number is out of range.
     """
 
-    temperature: float = 1.0
+    temperature: float | Sequence[float] = 1.0
     top_k: int | None = None
     top_p: float | None = None
     min_p: float | None = None
+    typical_p: float | None = None
+    repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
-        if not _is_number(self.temperature) or not 0 <= self.temperature < math.inf:
+        given = self._temperatures
+        if not given or not all(_is_number(each) and 0 <= each < math.inf for each in given):
             raise OptionError(f"temperature={self.temperature!r} is not accepted; give 0 (most likely) or more.")
+        if not _is_number(self.repetition_penalty) or not 1 <= self.repetition_penalty < math.inf:
+            raise OptionError(f"repetition_penalty={self.repetition_penalty!r} is not accepted; give 1 (none) or more.")
         if self.top_k is not None and (not isinstance(self.top_k, int) or self.top_k < 1):
             raise OptionError(f"top_k={self.top_k!r} is not accepted; give a whole number of at least 1.")
-        for name in ("top_p", "min_p"):
+        for name in ("top_p", "min_p", "typical_p"):
             value = getattr(self, name)
             if value is not None and (not _is_number(value) or not 0 < value <= 1):
                 raise OptionError(f"{name}={value!r} is not accepted; give a number above 0, at most 1.")
 
-    def apply(self, log_probs: LogProbs) -> LogProbs:
-        """Return the distribution to draw from."""
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether strings are drawn from the model as it is."""
+        return self == Strategy()
+
+    def apply(self, log_probs: LogProbs, *, step: int = 0, is_seen: NDArray[np.bool_] | None = None) -> LogProbs:
+        """Return the distribution to draw from.
+
+        Args:
+            log_probs: Shape (B, V).
+            step: How many tokens have been drawn before.
+            is_seen: Which tokens each string already has, shape (B, V), for the repetition penalty.
+        """
         changed = normalise(log_probs)
-        if self.temperature != 1:
-            changed = apply_temperature(changed, self.temperature)
+        if self.repetition_penalty != 1 and is_seen is not None:
+            changed = penalise_repetition(changed, is_seen, self.repetition_penalty)
+        temperature = self._temperatures[step % len(self._temperatures)]
+        if temperature != 1:
+            changed = apply_temperature(changed, temperature)
         if self.top_k is not None:
             changed = keep_top_k(changed, self.top_k)
         if self.top_p is not None:
             changed = keep_top_p(changed, self.top_p)
         if self.min_p is not None:
             changed = keep_min_p(changed, self.min_p)
+        if self.typical_p is not None:
+            changed = keep_typical(changed, self.typical_p)
         return changed
 
+    @property
+    def _temperatures(self) -> Sequence[float]:
+        return [self.temperature] if isinstance(self.temperature, int | float | str) else self.temperature
 
-def draw(log_probs: LogProbs, uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return one token of each row: the first whose cumulative probability exceeds the row's uniform number."""
-    cumulative = np.cumsum(np.exp(log_probs), axis=-1)
-    thresholds = uniforms[:, None] * cumulative[:, -1:]  # the last sum may miss one by rounding
-    drawn: NDArray[np.int64] = (cumulative <= thresholds).sum(axis=-1)
+
+def draw(cumulative: NDArray[np.float64], uniforms: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return one token of each row: the first whose cumulative probability exceeds the row's uniform number.
+
+    Args:
+        cumulative: Sums of the probabilities up to each token, shape (B, V); the last may be any positive number.
+        uniforms: At least 0 and below 1, shape (B,).
+    """
+    total = cumulative[:, -1]
+    thresholds = np.minimum(uniforms * total, np.nextafter(total, 0))  # a product may round up to the whole
+    drawn: NDArray[np.int64] = (cumulative > thresholds[:, None]).argmax(axis=-1)
     return drawn
 
 
@@ -118,3 +181,12 @@ def _only(log_probs: LogProbs, kept: NDArray[np.int64]) -> LogProbs:
     out = np.full_like(log_probs, -np.inf)
     np.put_along_axis(out, kept, np.take_along_axis(log_probs, kept, axis=-1), axis=-1)
     return out
+
+
+def _first_with_mass(log_probs: LogProbs, order: NDArray[np.int64], p: float) -> LogProbs:
+    """Return the first tokens in an order, as many as it takes for a probability of ``p``."""
+    ranked = np.take_along_axis(log_probs, order, axis=-1)
+    mass_before = np.cumsum(np.exp(ranked), axis=-1) - np.exp(ranked)
+    out = np.empty_like(log_probs)
+    np.put_along_axis(out, order, np.where(mass_before < p, ranked, -np.inf), axis=-1)
+    return normalise(out)

@@ -67,6 +67,25 @@ def select_rows(state: State, rows: NDArray[np.integer] | slice) -> State:
     return state[0][:, rows], state[1][:, rows]
 
 
+def fill_holes(state: State, goes_on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], State]:
+    """Drop strings from a batch by moving as few of the others as there are holes.
+
+    Args:
+        state: Of the batch; it is used up.
+        goes_on: Which strings stay, shape (B,).
+
+    Returns:
+        The rows that stay, in their new order, and their states.
+    """
+    count = int(np.count_nonzero(goes_on))
+    holes, moved = np.flatnonzero(~goes_on[:count]), count + np.flatnonzero(goes_on[count:])
+    order = np.arange(count)
+    order[holes] = moved
+    for values in state:
+        values[:, holes] = values[:, moved]
+    return order, select_rows(state, slice(0, count))
+
+
 class _GateMatrices(NamedTuple):
     """One layer's parameters, transposed, with the rows of the three sigmoid gates halved."""
 

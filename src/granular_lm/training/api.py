@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -11,11 +11,12 @@ from typing import Any
 
 from granular_lm.codecs import Codec
 from granular_lm.codecs.spec import CodecSpec
+from granular_lm.corpus.document_set import DocumentSet, quantiles
 from granular_lm.corpus.split import Part, part_of_documents
 from granular_lm.corpus.store import DocumentStore
 from granular_lm.errors import OptionError, OutputExistsError
 from granular_lm.model import LanguageModel
-from granular_lm.text import documents_of
+from granular_lm.text import documents_of, has_surrogates, to_bytes
 from granular_lm.token_store import TokenStore
 from granular_lm.training.checkpoint import CHECKPOINT_FILE, CHECKPOINT_SECONDS, Checkpoint, CheckpointWriter
 from granular_lm.training.options import Callback, TrainingOptions
@@ -109,14 +110,14 @@ def train(
         )
         if checkpoint is not None:
             trainer.resume(checkpoint)
-        return _trained(trainer, stores[0])
+        return _trained(trainer, stores[0], train_documents, base)
 
 
 def fit(
     codec: Codec,
     config: ModelConfig,
-    train_documents: Iterable[str],
-    valid_documents: Iterable[str],
+    train_documents: Sequence[str],
+    valid_documents: Sequence[str],
     *,
     budget: Budget,
     options: TrainingOptions,
@@ -125,7 +126,8 @@ def fit(
     """Train a network of a given shape on documents that are split already, with a codec that is trained already."""
     with tempfile.TemporaryDirectory() as folder:
         stores = _encode(codec, train_documents, valid_documents, Path(folder))
-        return _trained(Trainer(config, *stores, budget=budget, options=options, on_step=on_step), stores[0])
+        trainer = Trainer(config, *stores, budget=budget, options=options, on_step=on_step)
+        return _trained(trainer, stores[0], train_documents)
 
 
 def _refuse_contradictions(base: object, codec: object, preset: str, network: object) -> None:
@@ -202,13 +204,19 @@ def _encode(
     )
 
 
-def _trained(trainer: Trainer, store: TokenStore) -> LanguageModel:
+def _trained(
+    trainer: Trainer, store: TokenStore, documents: Iterable[str], base: LanguageModel | None = None
+) -> LanguageModel:
     """Train, and return the model with what its card says of the training."""
     trainer.run()
     assert trainer.best_weights is not None
     state = trainer.state
+    known = DocumentSet.of(map(to_bytes, documents))
     about = {
         "documents": len(store),
+        "distinct_documents": len(known),
+        "valid_utf8_documents": sum(not has_surrogates(text) for text in documents),
+        "document_bytes": quantiles(store.num_bytes),
         "corpus_bytes": trainer.corpus_bytes,
         "tokens_per_byte": len(store.ids) / trainer.corpus_bytes,
         "bytes_seen": state.bytes_seen,
@@ -221,4 +229,6 @@ def _trained(trainer: Trainer, store: TokenStore) -> LanguageModel:
         "ended": trainer.ended,
         "options": asdict(trainer.options),
     }
-    return LanguageModel(trainer.codec, trainer.network.config, trainer.best_weights, training=about)
+    if base is not None and base.documents is not None:
+        known |= base.documents
+    return LanguageModel(trainer.codec, trainer.network.config, trainer.best_weights, training=about, documents=known)

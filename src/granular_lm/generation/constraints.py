@@ -1,0 +1,118 @@
+"""What may be drawn next: tables over the states of an automaton and the tokens of a codec.
+
+One automaton keeps strings valid UTF-8 and free of banned strings. States from which no string can end well are taken
+out of it beforehand, so whatever is drawn can be finished.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from granular_lm.codecs import Codec
+from granular_lm.codecs.automata import START, States, occurrences, over_tokens, run
+from granular_lm.codecs.utf8 import BETWEEN_CHARACTERS, NEXT_STATE, REJECTED, state_after
+from granular_lm.errors import OptionError
+
+ANY_BYTE = np.zeros((1, 256), dtype=np.int32)
+GONE = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Constraint:
+    """Which tokens may follow, and which state they lead to.
+
+    Attributes:
+        start: The state after the prompt.
+        next_state: After a byte, shape (states, 256); the last state is where all ends up that is not allowed.
+        after: The state after a token, shape (states, V).
+        is_allowed: Whether a token may follow, shape (states, V).
+        may_end: Whether a string may end in a state, shape (states,): the stop may follow, a limit may cut.
+    """
+
+    start: int
+    next_state: States
+    after: States
+    is_allowed: NDArray[np.bool_]
+    may_end: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, codec: Codec, prompt: bytes, *, valid_utf8: bool, ban: Sequence[bytes] = ()) -> "Constraint":
+        """Return the constraint on what follows a prompt; the prompt itself may be anything.
+
+        Args:
+            codec: Of the model.
+            prompt: What the string begins with.
+            valid_utf8: Whether the string has to be valid UTF-8.
+            ban: Strings that must not occur, even if they begin within the prompt.
+
+        Raises:
+            OptionError: Nothing at all may follow the prompt.
+        """
+        start = state_after(prompt) if valid_utf8 else BETWEEN_CHARACTERS
+        if not ban:
+            return replace(_without_ban(codec, valid_utf8), start=start)
+        utf8 = NEXT_STATE if valid_utf8 else ANY_BYTE
+        banned, is_end = occurrences(ban)
+        after_prompt = start * len(banned) + run(banned, prompt)
+        table, states = _product(utf8, banned, is_end, after_prompt)
+        may_end = np.append(states // len(banned) == BETWEEN_CHARACTERS, False)
+        constraint = _over_tokens(codec, _trimmed(table, may_end), may_end)
+        start = int(np.searchsorted(states, after_prompt))
+        if not constraint.is_allowed[start].any():
+            raise OptionError("ban leaves nothing that may follow the prompt; ban fewer strings.")
+        return replace(constraint, start=start)
+
+    def state_after(self, extra: bytes) -> int:
+        """Return the state after bytes that follow the prompt."""
+        return run(self.next_state, extra, self.start)
+
+    def allows(self, extra: bytes) -> bool:
+        """Whether bytes may follow the prompt."""
+        return self.state_after(extra) != len(self.next_state) - 1
+
+
+@lru_cache(maxsize=8)
+def _without_ban(codec: Codec, valid_utf8: bool) -> Constraint:
+    table = NEXT_STATE if valid_utf8 else np.vstack([ANY_BYTE, ANY_BYTE + 1])
+    may_end = np.zeros(len(table), dtype=bool)
+    may_end[BETWEEN_CHARACTERS] = True
+    return _over_tokens(codec, table.astype(np.int32), may_end)
+
+
+def _over_tokens(codec: Codec, table: States, may_end: NDArray[np.bool_]) -> Constraint:
+    after = over_tokens(table, codec)
+    is_allowed = after != len(table) - 1
+    is_allowed[:, codec.stop_id] = may_end
+    return Constraint(START, table, after, is_allowed, may_end)
+
+
+def _product(
+    utf8: NDArray[np.integer], banned: States, is_end: NDArray[np.bool_], after_prompt: int
+) -> tuple[States, NDArray[np.int64]]:
+    """Return the automaton that follows both at once, and which pairs its states are: utf8 · states of banned + banned.
+
+    Only the pairs that can be reached are in it, so it is hardly larger than the larger of the two.
+    """
+
+    def following(pairs: NDArray[np.int64]) -> NDArray[np.int64]:
+        first, second = utf8[pairs // len(banned)].astype(np.int64), banned[pairs % len(banned)]
+        return np.where((first == REJECTED) | is_end[second], GONE, first * len(banned) + second)
+
+    states = frontier = np.unique(np.array([START, after_prompt]))
+    while len(frontier):
+        frontier = np.setdiff1d(following(frontier), [GONE, *states])
+        states = np.union1d(states, frontier)
+    table = following(states)
+    table = np.where(table == GONE, len(states), np.searchsorted(states, table)).astype(np.int32)
+    return np.vstack([table, np.full((1, 256), len(states), dtype=np.int32)]), states
+
+
+def _trimmed(table: States, may_end: NDArray[np.bool_]) -> States:
+    """Return the automaton without the states from which no state is reached in which a string may end."""
+    lives = may_end
+    while (more := lives | lives[table].any(axis=1)).sum() > lives.sum():
+        lives = more
+    return np.where(lives[table], table, np.int32(len(table) - 1))

@@ -1,0 +1,156 @@
+"""The options of sampling, for every way to sample."""
+
+import math
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from granular_lm.errors import OptionError
+from granular_lm.generation.strategies import Strategy
+from granular_lm.text import to_bytes
+
+MOST_BYTES = 2**31
+ERRORS = ("replace", "space")
+
+
+class SamplingOptions(TypedDict, total=False):
+    """The options that `Generator.sample` and its relatives take by keyword.
+
+    Attributes:
+        temperature: 1 draws from the model as it is; lower is safer, higher is wilder; 0 takes the most likely token
+            at each step. A list is gone through step by step, and again from its start.
+        top_k: Draw from this many of the most likely tokens.
+        top_p: Draw from the fewest most likely tokens with this share of the probability.
+        min_p: Draw from tokens at least this share as likely as the most likely one.
+        typical_p: Draw from the tokens whose surprise is nearest to the entropy, with this share of the probability.
+        repetition_penalty: Raise the probability of tokens that the string already has to this power; 1 is none. It
+            suits subwords: strings of bytes cannot do without repeating them.
+        max_bytes: Cut a string that grows longer than this many bytes, the prompt included; `Sample.ended_by` is
+            ``"max_bytes"`` then. Nothing else about the strings changes.
+        min_bytes: Do not end a string before it has this many bytes, the prompt included.
+        valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then.
+        errors: What bytes that are not valid UTF-8 look like in the text: ``"replace"`` is U+FFFD, ``"space"`` a space.
+        ban: Strings, str or bytes, that must not occur, wherever the tokens part them.
+        stop: Strings, str or bytes, before which a sample ends.
+        accept: Takes the text of a finished draw and says whether to keep it; what is not kept is drawn anew.
+        novel: Draw anew what is, byte for byte, a document that the model was trained on.
+        max_draws: How often to draw for one string before giving up.
+        prompt_beam: How many ways to divide the prompt into tokens are followed at each byte.
+        seed: The same seed gives the same strings, however many are drawn. None draws a new one.
+    """
+
+    temperature: float | Sequence[float]
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    typical_p: float | None
+    repetition_penalty: float
+    max_bytes: int
+    min_bytes: int
+    valid_utf8: bool
+    errors: str
+    ban: Sequence[str | bytes]
+    stop: Sequence[str | bytes]
+    accept: Callable[[str], bool] | None
+    novel: bool
+    max_draws: int
+    prompt_beam: int
+    seed: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """`SamplingOptions` with the defaults, checked.
+
+    Raises:
+        OptionError: An option is out of range.
+    """
+
+    temperature: float | Sequence[float] = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    typical_p: float | None = None
+    repetition_penalty: float = 1.0
+    max_bytes: int = 200
+    min_bytes: int = 0
+    valid_utf8: bool = True
+    errors: str = "replace"
+    ban: Sequence[str | bytes] = ()
+    stop: Sequence[str | bytes] = ()
+    accept: Callable[[str], bool] | None = None
+    novel: bool = False
+    max_draws: int = 100
+    prompt_beam: int = 32
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_integer("max_bytes", self.max_bytes, least=1, most=MOST_BYTES)
+        _check_integer("min_bytes", self.min_bytes, least=0, most=self.max_bytes)
+        _check_integer("max_draws", self.max_draws, least=1)
+        _check_integer("prompt_beam", self.prompt_beam, least=1)
+        if self.seed is not None:
+            _check_integer("seed", self.seed, least=0)
+        if self.errors not in ERRORS:
+            raise OptionError(f"errors={self.errors!r} is not accepted; give one of {', '.join(ERRORS)}.")
+        if self.accept is not None and not callable(self.accept):
+            raise OptionError(f"accept={self.accept!r} is not accepted; give a function of a text.")
+        for name in ("ban", "stop"):
+            _check_strings(name, getattr(self, name))
+        _ = self.strategy
+
+    @property
+    def strategy(self) -> Strategy:
+        """How the model's distribution is changed."""
+        return Strategy(
+            temperature=self.temperature,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            min_p=self.min_p,
+            typical_p=self.typical_p,
+            repetition_penalty=self.repetition_penalty,
+        )
+
+    def any_seed(self) -> int:
+        """Return the seed, or a new one where none was given."""
+        return secrets.randbits(64) if self.seed is None else self.seed
+
+    @property
+    def ban_bytes(self) -> list[bytes]:
+        """The banned strings as bytes."""
+        return [_raw(string) for string in self.ban]
+
+    @property
+    def stop_bytes(self) -> list[bytes]:
+        """The stop strings as bytes."""
+        return [_raw(string) for string in self.stop]
+
+
+def raw_prompt(prompt: str | bytes) -> bytes:
+    """Return the bytes of a prompt.
+
+    Raises:
+        OptionError: It is neither str nor bytes.
+    """
+    if not isinstance(prompt, str | bytes):
+        raise OptionError(f"prompt={prompt!r} is not accepted; give a str, or bytes.")
+    return _raw(prompt)
+
+
+def _raw(string: str | bytes) -> bytes:
+    return to_bytes(string) if isinstance(string, str) else string
+
+
+def _check_integer(name: str, value: object, *, least: int, most: float = math.inf) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        range_ = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
+        raise OptionError(f"{name}={value!r} is not accepted; give a whole number {range_}.")
+
+
+def _check_strings(name: str, strings: object) -> None:
+    if isinstance(strings, str | bytes) or not isinstance(strings, Sequence):
+        raise OptionError(f"{name}={strings!r} is not accepted; give a list of strings, such as [{strings!r}].")
+    for string in strings:
+        if not isinstance(string, str | bytes) or not string:
+            raise OptionError(f"{name} holds {string!r}; give strings, str or bytes, that are not empty.")

@@ -1,0 +1,140 @@
+"""``granular-lm sample`` as a user meets it."""
+
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from commands import Run
+from granular_lm.generation import Generator
+
+SHORT = ["--seed", "1", "--max-bytes", "30"]
+
+
+def test_options_reach_the_sampler(run: Run, model: Path) -> None:
+    """Each option does on the command line what it does in Python."""
+    code, out, _ = run(
+        *("sample", model, "-n", "6", *SHORT, "--temperature", "1,0.5", "--top-k", "60", "--top-p", "0.9"),
+        *("--min-p", "0.01", "--typical-p", "0.95", "--repetition-penalty", "1.1", "--min-bytes", "3"),
+        *("--ban", "e", "--ban", "th", "--stop", "s", "--accept", "[aio]"),
+    )
+    expected = Generator.from_pretrained(model).sample_batch(
+        6,
+        seed=1,
+        max_bytes=30,
+        temperature=[1, 0.5],
+        top_k=60,
+        top_p=0.9,
+        min_p=0.01,
+        typical_p=0.95,
+        repetition_penalty=1.1,
+        min_bytes=3,
+        ban=["e", "th"],
+        stop=["s"],
+        accept=lambda text: re.search("[aio]", text) is not None,
+    )
+    assert (code, out.split("\n")[:-1]) == (0, [sample.text for sample in expected])
+
+
+def test_a_stream_prints_the_same_strings(run: Run, model: Path) -> None:
+    """Character by character, and the same in the end."""
+    plain = run("sample", model, "-n", "4", *SHORT)[1]
+    assert run("sample", model, "-n", "4", *SHORT, "--stream") == (0, plain, "")
+
+
+def test_raw_bytes_are_shown_as_asked(run: Run, model: Path) -> None:
+    """U+FFFD, or a space."""
+    replaced = run("sample", model, "-n", "20", *SHORT, "--no-valid-utf8")[1]
+    spaced = run("sample", model, "-n", "20", *SHORT, "--no-valid-utf8", "--errors", "space")[1]
+    assert "\ufffd" in replaced
+    assert spaced == replaced.replace("\ufffd", " ") or "\ufffd" not in spaced
+
+
+def test_novel_strings(run: Run, model: Path, corpus: Path) -> None:
+    """A trained model knows its documents, and --novel keeps none of them."""
+    documents = set(corpus.read_text(encoding="utf-8").splitlines())
+    code, out, _ = run("sample", model, "-n", "10", *SHORT, "--novel")
+    assert code == 0
+    assert not documents & set(out.splitlines())
+
+
+def test_a_report_describes_the_strings(run: Run, model: Path) -> None:
+    """As a table beside the data, and as JSON."""
+    code, out, _ = run("sample", model, "-n", "50", *SHORT, "--report")
+    assert code == 0
+    assert re.search(r"exact copies of training documents +0\.0% +100\.0%", out)
+    assert re.search(r"distinct +\d", out)
+    told = json.loads(run("sample", model, "-n", "50", *SHORT, "--report", "--json")[1])
+    assert told["samples"]["strings"] == 50
+    assert told["samples"]["valid_utf8"] == 1.0
+    assert told["data"]["num_bytes"]["p50"] > 0
+
+
+def test_explain_tells_the_bits(run: Run, model: Path) -> None:
+    """The legend, then each string with its bits beneath."""
+    plain = run("sample", model, "-n", "2", *SHORT)[1].splitlines()
+    code, out, _ = run("sample", model, "-n", "2", *SHORT, "--explain")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].startswith("bits a byte: up to 0.5")
+    assert lines[1::2] == ["".join(c if c.isprintable() else "\ufffd" for c in line) for line in plain]
+    sample = Generator.from_pretrained(model).sample(seed=1, max_bytes=30)
+    assert f"{-sample.log_prob / 0.6931471805599453:.1f} bits, " in lines[2]
+
+
+def test_the_most_likely(run: Run, model: Path) -> None:
+    """The strings of the search, the likeliest first."""
+    code, out, _ = run("sample", model, "-n", "3", "--most-likely", "--max-bytes", "12", "--prompt", "I am")
+    expected = Generator.from_pretrained(model).most_likely(3, "I am", max_bytes=12)
+    assert (code, out.split("\n")[:-1]) == (0, [sample.text for sample in expected])
+
+
+def test_writing_together(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number takes what was offered, text is taken as it is, Enter draws, the end of input ends."""
+    offered = Generator.from_pretrained(model).continuations("I am a", 9)
+    monkeypatch.setattr("sys.stdin", io.StringIO(" a\n2\n\n"))
+    code, out, err = run("sample", model, "--interactive", "--prompt", "I am", "--seed", "1")
+    assert code == 0
+    assert out.startswith("I am a" + offered[1].text)
+    assert len(out.strip()) > len("I am a" + offered[1].text)
+    assert f"{offered[0].probability:6.1%}  {offered[0].text!r}" in err
+
+
+def test_writing_together_to_the_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To take the end is to be done."""
+    offered = Generator.from_pretrained("bios-byte").continuations("coffee lover", 9)
+    number = [each.text for each in offered].index("") + 1
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{number}\nnever read\n"))
+    assert run("sample", "bios-byte", "--interactive", "--prompt", "coffee lover")[1] == "coffee lover\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--stream", "--json"], "--stream and --json do not go together"),
+        (["--explain", "--report"], "--explain and --report do not go together"),
+        (["--stream", "--novel"], "novel judges a whole string"),
+        (["--temperature", "warm"], "'warm' is no temperature"),
+        (["--accept", "("], "'(' is no regular expression"),
+        (["--errors", "ignore"], "errors='ignore'"),
+        (["--ban", ""], "ban holds ''"),
+        (["--min-bytes", "300"], "min_bytes=300"),
+        (["--repetition-penalty", "0.5"], "repetition_penalty=0.5"),
+        (["--typical-p", "0"], "typical_p=0.0"),
+        (["--prompt", "x" * 300], "no room after the prompt of 300 bytes; give at least 301"),
+    ],
+)
+def test_impossible_options_are_wrong_usage(run: Run, model: Path, arguments: list[str], problem: str) -> None:
+    """Exit code 2, the value met, nothing printed."""
+    code, out, err = run("sample", model, *arguments)
+    assert (code, out) == (2, "")
+    assert problem in re.sub(r"[│\s]+", " ", err)
+
+
+def test_what_is_never_accepted_is_one_line(run: Run, model: Path) -> None:
+    """Exit code 1, after a bounded number of draws."""
+    code, out, err = run("sample", model, *SHORT, "--accept", "[0-9]{12}[a-z]{9}")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "no string was accepted in 100 draws" in err
