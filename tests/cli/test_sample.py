@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,6 +117,7 @@ def test_writing_together_to_the_end(run: Run, monkeypatch: pytest.MonkeyPatch) 
     [
         (["--stream", "--json"], "--stream and --json do not go together"),
         (["--explain", "--report"], "--explain and --report do not go together"),
+        (["--most-likely", "--ban", "a"], "--ban and --most-likely do not go together"),
         (["--stream", "--novel"], "novel judges a whole string"),
         (["--temperature", "warm"], "'warm' is no temperature"),
         (["--accept", "("], "'(' is no regular expression"),
@@ -138,3 +141,10 @@ def test_what_is_never_accepted_is_one_line(run: Run, model: Path) -> None:
     code, out, err = run("sample", model, *SHORT, "--accept", "[0-9]{12}[a-z]{9}")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "no string was accepted in 100 draws" in err
+
+
+def test_answers_may_come_from_a_pipe(model: Path) -> None:
+    """Line by line, none of them lost."""
+    command = [sys.executable, "-m", "granular_lm", "sample", str(model), "--interactive", "--prompt", "I am"]
+    done = subprocess.run(command, input=" a\n dog\n.\n", capture_output=True, text=True, check=True)
+    assert done.stdout == "I am a dog.\n"

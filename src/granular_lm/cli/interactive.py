@@ -1,5 +1,7 @@
 """``granular-lm sample --interactive``: a string written by a person and a model in turn."""
 
+import sys
+
 import typer
 
 from granular_lm.generation import Continuation, Generator, SamplingOptions
@@ -26,10 +28,10 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
         offered = generator.continuations(text, CHOICES)
         _show(text, offered)
         typer.echo("> ", err=True, nl=False)
-        answer = _read_line()
-        if answer is None:
+        line = sys.stdin.readline()
+        if not line:
             break
-        added = _added(generator, text, answer, offered, options)
+        added = _added(generator, text, line.rstrip("\n"), offered, options)
         if not added:
             break
         text += added
@@ -41,12 +43,6 @@ def _show(text: str, offered: list[Continuation]) -> None:
     typer.echo(f"\n{text}", err=True)
     for number, each in enumerate(offered, start=1):
         typer.echo(f"  {number}  {each.probability:6.1%}  {repr(each.text) if each.text else 'the end'}", err=True)
-
-
-def _read_line() -> str | None:
-    """Return a line without its end, or None where there is no more."""
-    line = typer.get_text_stream("stdin").readline()
-    return line.rstrip("\n") if line else None
 
 
 def _added(generator: Generator, text: str, answer: str, offered: list[Continuation], options: SamplingOptions) -> str:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from granular_lm.generation.report import Sampled
 
 
+FOR_MOST_LIKELY = {"model", "n", "prompt", "max_bytes", "valid_utf8", "most_likely", "json", "explain", "report"}
+
+
 def temperatures(text: str) -> float | list[float]:
     """Return a temperature, or several written as ``1,0.5,0.2``."""
     try:
@@ -33,6 +36,7 @@ def pattern(text: str) -> "re.Pattern[str]":
 
 
 def sample(
+    context: typer.Context,
     model: options.Model,
     n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many strings.")] = 10,
     prompt: Annotated[str, typer.Option(help="What each string begins with.")] = "",
@@ -70,6 +74,8 @@ def sample(
     """Draw strings from a model, one a line; with --json one object a line."""
     ways = {"--stream": stream, "--explain": explain, "--interactive": interactive, "--json": json, "--report": report}
     _refuse_two_of(ways)
+    if most_likely:
+        _refuse_beside_most_likely(context)
     from granular_lm.generation import Generator
 
     generator = Generator.from_pretrained(model)
@@ -117,6 +123,15 @@ def _refuse_two_of(ways: Mapping[str, bool]) -> None:
     given = [name for name, is_given in ways.items() if is_given]
     if len(given) > 1 and set(given) != {"--json", "--report"}:
         raise typer.BadParameter(f"{' and '.join(given)} do not go together; give one of them.")
+
+
+def _refuse_beside_most_likely(context: typer.Context) -> None:
+    """Refuse options that a search has no use for, rather than leave them out in silence."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if useless := [name for name in given if name not in FOR_MOST_LIKELY]:
+        names = " and ".join("--" + name.replace("_", "-") for name in useless)
+        raise typer.BadParameter(f"{names} and --most-likely do not go together; leave out one of them.")
 
 
 def _stream(generator: "Generator", n: int, prompt: str, asked: "SamplingOptions") -> None:

@@ -26,10 +26,11 @@ class SamplingOptions(TypedDict, total=False):
         typical_p: Draw from the tokens whose surprise is nearest to the entropy, with this share of the probability.
         repetition_penalty: Raise the probability of tokens that the string already has to this power; 1 is none. It
             suits subwords: strings of bytes cannot do without repeating them.
-        max_bytes: Cut a string that grows longer than this many bytes, the prompt included; `Sample.ended_by` is
-            ``"max_bytes"`` then. Nothing else about the strings changes.
+        max_bytes: Cut a string that grows longer than this many bytes, the prompt included, behind the last token that
+            fits and ends a character; `Sample.ended_by` is ``"max_bytes"`` then. Nothing else about it changes.
         min_bytes: Do not end a string before it has this many bytes, the prompt included.
-        valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then.
+        valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then. Like
+            ``ban`` and ``min_bytes``, that takes tokens away step by step; it does not weigh whole strings.
         errors: What bytes that are not valid UTF-8 look like in the text: ``"replace"`` is U+FFFD, ``"space"`` a space.
         ban: Strings, str or bytes, that must not occur, wherever the tokens part them.
         stop: Strings, str or bytes, before which a sample ends.
@@ -37,7 +38,8 @@ class SamplingOptions(TypedDict, total=False):
         novel: Draw anew what is, byte for byte, a document that the model was trained on.
         max_draws: How often to draw for one string before giving up.
         prompt_beam: How many ways to divide the prompt into tokens are followed at each byte.
-        seed: The same seed gives the same strings, however many are drawn. None draws a new one.
+        seed: The same seed gives the same strings, however many are drawn, as far as the model computes the same for
+            one string as for many: rounding makes about one string in a thousand differ. None draws a new seed.
     """
 
     temperature: float | Sequence[float]
