@@ -85,7 +85,7 @@ class LanguageModel:
         return NumpyEngine(self.config, self.weights)
 
     def initial_state(self, batch_size: int = 1) -> State:
-        """Return the zero state of ``batch_size`` strings: ``(h, c)``, each (L, B, H)."""
+        """Return the state that ``batch_size`` strings start from: arrays whose second axis is the string."""
         return self._engine.initial_state(batch_size)
 
     def step(self, ids: NDArray[np.integer], state: State) -> tuple[NDArray[np.float32], State]:

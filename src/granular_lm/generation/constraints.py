@@ -29,6 +29,7 @@ class Constraint:
         next_state: After a byte, shape (states, 256); the last state is where all ends up that is not allowed.
         after: The state after a token, shape (states, V).
         is_allowed: Whether a token may follow, shape (states, V).
+        weights: The same as factors, 1 or 0, float32.
         may_end: Whether a string may end in a state, shape (states,): the stop may follow, a limit may cut.
     """
 
@@ -36,6 +37,7 @@ class Constraint:
     next_state: States
     after: States
     is_allowed: NDArray[np.bool_]
+    weights: NDArray[np.float32]
     may_end: NDArray[np.bool_]
 
     @classmethod
@@ -86,7 +88,7 @@ def _over_tokens(codec: Codec, table: States, may_end: NDArray[np.bool_]) -> Con
     after = over_tokens(table, codec)
     is_allowed = after != len(table) - 1
     is_allowed[:, codec.stop_id] = may_end
-    return Constraint(START, table, after, is_allowed, may_end)
+    return Constraint(START, table, after, is_allowed, is_allowed.astype(np.float32), may_end)
 
 
 def _product(

@@ -5,8 +5,9 @@ from collections.abc import Container, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from granular_lm.codecs.utf8 import begun_character
 from granular_lm.generation.prompts import Cover, Prefix
-from granular_lm.generation.rules import Rules
+from granular_lm.generation.rules import STOP_LENGTH, Rules
 from granular_lm.generation.sample import EndedBy, Sample, decoded, novelty
 from granular_lm.generation.steps import Steps
 from granular_lm.runtime import State, fill_holes
@@ -31,6 +32,7 @@ class Drawing:
     _states: NDArray[np.int32]  # of the constraint, (B,)
     _stop_states: NDArray[np.int32]  # of the stop strings, (B,)
     _num_bytes: NDArray[np.int64]  # (B,)
+    _order: NDArray[np.int64]  # where the rows of the batch came from when strings last left it
     _is_seen: NDArray[np.bool_] | None  # which tokens each string has, (strings, V), if the strategy asks for it
     _uniforms: NDArray[np.float64]  # random numbers, (strings, UNIFORMS_AT_ONCE)
 
@@ -61,14 +63,13 @@ class Drawing:
         ids = draws.ids
         if self._is_seen is not None:
             self._is_seen[active, ids] = True
-        self._num_bytes += rules.codec.token_lengths[ids]
+        self._num_bytes += rules.lengths[ids]
         self._states = rules.constraint.after[self._states, ids]
         if rules.stop_strings is not None:
             self._stop_states = rules.stop_strings.after(self._stop_states, ids)
-        has_ended = self._has_ended(ids == rules.codec.stop_id)
-        ended: list[int] = active[has_ended].tolist()
+        ended = self._let_go()
         if ended:
-            ids = ids[self._keep(~has_ended)]
+            ids = ids[self._order]
         if len(ids):
             self._log_probs, self._state = self._model.step(ids, self._state)
         return ended
@@ -82,16 +83,15 @@ class Drawing:
         drawn: list[int] = self._steps.of(string)["id"].tolist()
         if self._endings[string] == "stop":
             drawn.pop()
-        elif self._endings[string] == "max_bytes":
-            del drawn[self._fitting(string, drawn) :]
-        return self._cover(string).ids + drawn
+        ids = self._cover(string).ids + drawn
+        if self._endings[string] == "max_bytes" and drawn:
+            ids.pop()  # what did not fit
+            self._cut_to_whole_characters(ids, given=len(ids) - len(drawn) + 1)
+        return ids
 
     def data(self, string: int) -> bytes:
         """Return a string as it stands."""
-        data = self._rules.codec.decode_bytes(self.ids(string))
-        if self._endings[string] == "stop_string" and self._rules.stop_strings is not None:
-            return self._rules.stop_strings.cut(data, len(self._prefix.data))
-        return data
+        return self._data_of(self.ids(string), self._endings[string])
 
     def sample(self, string: int, documents: Container[bytes] | None = None) -> Sample:
         """Return a string that has ended.
@@ -103,11 +103,13 @@ class Drawing:
         ended_by = self._endings[string]
         if ended_by is None:
             raise ValueError(f"string {string} is still being drawn")
-        codec, cover, ids, data = self._rules.codec, self._cover(string), self.ids(string), self.data(string)
+        codec, cover, ids = self._rules.codec, self._cover(string), self.ids(string)
+        data, spans = self._data_of(ids, ended_by), codec.byte_spans(ids)
+        if ended_by == "stop_string":
+            spans = [(min(start, len(data)), min(end, len(data))) for start, end in spans]
         given = len(cover.ids)
         steps = self._steps.of(string)[: len(ids) - given + (ended_by == "stop")]
         cover_log_prob, cover_masked = self._cover_log_probs[string], self._cover_masked[string]
-        spans = [(min(start, len(data)), min(end, len(data))) for start, end in codec.byte_spans(ids)]
         return Sample(
             text=decoded(data, self._rules.options.errors),
             data=data,
@@ -121,26 +123,33 @@ class Drawing:
             novelty=novelty(data, documents),
         )
 
+    def _data_of(self, ids: list[int], ended_by: EndedBy | None) -> bytes:
+        data = self._rules.codec.decode_bytes(ids)
+        if ended_by == "stop_string" and self._rules.stop_strings is not None:
+            return self._rules.stop_strings.cut(data, len(self._prefix.data))
+        return data
+
     def _begin(self) -> None:
         """Draw what covers the prompt."""
         rules, prefix, count = self._rules, self._prefix, len(self._streams)
         is_choice = len(prefix.extra) > 1
         uniforms = np.array([stream.random() for stream in self._streams]) if is_choice else np.zeros(count)
-        draws = rules.draw_cover(prefix, uniforms)
-        extra = [prefix.extra[cover] for cover in draws.ids.tolist()]
+        covers = rules.draw_covers(prefix, uniforms)
+        extra = [prefix.extra[cover] for cover in covers.indices.tolist()]
         self._num_bytes = len(prefix.data) + np.array(list(map(len, extra)), dtype=np.int64)
         is_over = self._num_bytes > rules.options.max_bytes
-        self._covers = np.where(is_over, 0, draws.ids)  # 0 is the likeliest of those that end where the prompt does
-        self._cover_log_probs, self._cover_masked = np.log(draws.weights / draws.totals), 1 - draws.allowed
+        self._covers = np.where(
+            is_over, 0, covers.indices
+        )  # 0 is the likeliest of those that end where the prompt does
+        self._cover_log_probs, self._cover_masked = covers.log_probs, covers.masked
         self._states = np.array([rules.constraint.state_after(each) for each in extra], dtype=np.int32)
         if rules.stop_strings is not None:
             self._stop_states = np.array([rules.stop_strings.start(each) for each in extra], dtype=np.int32)
         self._is_seen = self._seen_in_prompt() if rules.strategy.repetition_penalty != 1 else None
         self._log_probs, self._state = prefix.after(self._covers.tolist())
-        has_ended = self._has_ended(np.zeros(count, dtype=bool))
-        self._ended_at_once: list[int] = self._active[has_ended].tolist()
+        self._ended_at_once = self._let_go()
         if self._ended_at_once:
-            self._log_probs = self._log_probs[self._keep(~has_ended)]
+            self._log_probs = self._log_probs[self._order]
 
     def _seen_in_prompt(self) -> NDArray[np.bool_]:
         is_seen = np.zeros((len(self._streams), self._rules.codec.vocab_size), dtype=bool)
@@ -151,40 +160,33 @@ class Drawing:
     def _cover(self, string: int) -> Cover:
         return self._prefix.cover(int(self._covers[string]))
 
-    def _has_ended(self, is_stop: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Note how strings have ended; return which rows of the batch have."""
-        rules = self._rules
-        is_over = self._num_bytes > rules.options.max_bytes
-        has_ended = is_over | is_stop
+    def _let_go(self) -> list[int]:
+        """Note which strings have ended and how, let them leave the batch, and return them."""
+        rules, most = self._rules, self._rules.options.max_bytes
+        has_ended = self._num_bytes > most
         if rules.stop_strings is not None:
             has_ended |= rules.stop_strings.is_found(self._stop_states)
-        for row in has_ended.nonzero()[0].tolist():
-            ending: EndedBy = "max_bytes" if is_over[row] else "stop" if is_stop[row] else "stop_string"
-            self._endings[self._active[row]] = ending
-        return has_ended
+        if not np.count_nonzero(has_ended):
+            return []
+        strings: list[int] = self._active[has_ended].tolist()
+        for string, num_bytes in zip(strings, self._num_bytes[has_ended].tolist(), strict=True):
+            is_stop, is_over = num_bytes >= STOP_LENGTH, num_bytes > most
+            self._endings[string] = "stop" if is_stop else "max_bytes" if is_over else "stop_string"
+        self._order, self._state = fill_holes(self._state, ~has_ended)
+        self._active = self._active[self._order]
+        self._states = self._states[self._order]
+        self._num_bytes = self._num_bytes[self._order]
+        if rules.stop_strings is not None:
+            self._stop_states = self._stop_states[self._order]
+        return strings
 
-    def _keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Let the other strings leave the batch; return the rows that stay, in their new order."""
-        order, self._state = fill_holes(self._state, goes_on)
-        self._active = self._active[order]
-        self._states = self._states[order]
-        self._num_bytes = self._num_bytes[order]
-        if self._rules.stop_strings is not None:
-            self._stop_states = self._stop_states[order]
-        return order
-
-    def _fitting(self, string: int, drawn: list[int]) -> int:
-        """Return how many of the tokens drawn are kept of a string that is cut: whole characters that fit."""
-        constraint, lengths = self._rules.constraint, self._rules.codec.token_lengths
-        extra = self._prefix.extra[self._covers[string]]
-        state, num_bytes, fitting = constraint.state_after(extra), len(self._prefix.data) + len(extra), 0
-        for number, token_id in enumerate(drawn, start=1):
-            state, num_bytes = constraint.after[state, token_id], num_bytes + int(lengths[token_id])
-            if num_bytes > self._rules.options.max_bytes:
+    def _cut_to_whole_characters(self, ids: list[int], *, given: int) -> None:
+        """Take back tokens until the string ends between characters, but none of those that cover the prompt."""
+        codec = self._rules.codec
+        while self._rules.options.valid_utf8 and len(ids) > given:
+            if not begun_character(codec.decode_bytes(ids[-3:])):  # three tokens have at least three bytes
                 break
-            if constraint.may_end[state]:
-                fitting = number
-        return fitting
+            ids.pop()
 
     def _next_uniforms(self) -> NDArray[np.float64]:
         """Return the next random number of each active string, from its own stream."""

@@ -17,20 +17,37 @@ from granular_lm.generation.strategies import LogProbs, draw
 Numbers = NDArray[np.floating]
 
 
+STOP_LENGTH = 2**40
+"""Counted as the bytes of the stop: so one look at the length tells that a string is too long or has ended."""
+
+
 class Draws(NamedTuple):
     """One token of each string, each array of shape (B,).
 
     Attributes:
         ids: The tokens.
-        weights: What each weighed among those it was drawn from.
-        totals: What all of those weighed.
         allowed: The model's probability of all tokens that were allowed.
+        sampling_log_probs: Natural logarithm of each token's probability as drawn; None if that is the model's among
+            what was allowed.
     """
 
     ids: NDArray[np.int64]
-    weights: Numbers
-    totals: Numbers
     allowed: Numbers
+    sampling_log_probs: Numbers | None
+
+
+class Covers(NamedTuple):
+    """One cover of the prompt for each string, each array of shape (B,).
+
+    Attributes:
+        indices: Which covers.
+        log_probs: Natural logarithm of their probability as drawn, given the prompt.
+        masked: Share of the covers' probability that was not allowed.
+    """
+
+    indices: NDArray[np.int64]
+    log_probs: Numbers
+    masked: Numbers
 
 
 class Rules:
@@ -40,6 +57,9 @@ class Rules:
         codec: Of the model.
         options: What was asked for.
         prompt: What every string begins with.
+
+    Attributes:
+        lengths: Bytes of each token, `STOP_LENGTH` for the stop, shape (V,).
 
     Raises:
         OptionError: The prompt leaves no room, or nothing may follow it.
@@ -52,6 +72,8 @@ class Rules:
         self.constraint = Constraint.of(codec, prompt, valid_utf8=options.valid_utf8, ban=options.ban_bytes)
         self.stop_strings = StopStrings(codec, options.stop_bytes) if options.stop else None
         self._is_plain = self.strategy.changes_nothing
+        self.lengths = codec.token_lengths.astype(np.int64)
+        self.lengths[codec.stop_id] = STOP_LENGTH
         least = len(prompt) + self._least_room(prompt)
         if options.max_bytes < least:
             raise OptionError(
@@ -85,34 +107,29 @@ class Rules:
         Raises:
             OptionError: A string has nothing left that may follow.
         """
-        is_allowed = self.constraint.is_allowed[states]
+        factors = self.constraint.weights[states]
         if self.options.min_bytes:
-            is_allowed[:, self.codec.stop_id] &= num_bytes >= self.options.min_bytes
+            factors[:, self.codec.stop_id] *= num_bytes >= self.options.min_bytes
         weights = np.exp(log_probs)
-        weights *= is_allowed
-        cumulative = weights.cumsum(axis=-1, dtype=np.float64)
+        weights *= factors
+        cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
         allowed = cumulative[:, -1]
-        if not self._is_plain or not allowed.all():
-            weights = np.exp(self._changed(log_probs, is_allowed, step=step, is_seen=is_seen))
-            cumulative = weights.cumsum(axis=-1)
-        ids = draw(cumulative, uniforms)
-        return Draws(ids, weights[np.arange(len(ids)), ids], cumulative[:, -1], allowed)
+        if self._is_plain and np.count_nonzero(allowed) == len(allowed):
+            return Draws(draw(cumulative, uniforms), allowed, None)
+        changed = self._changed(log_probs, factors > 0, step=step, is_seen=is_seen)
+        ids = draw(np.exp(changed).cumsum(axis=-1), uniforms)
+        return Draws(ids, allowed, changed[np.arange(len(ids)), ids])
 
-    def draw_cover(self, prefix: Prefix, uniforms: Numbers) -> Draws:
-        """Draw what covers the prompt, one cover for each random number; the ids are the indices of covers.
-
-        The strategy is applied to the covers as it is to tokens.
-        """
+    def draw_covers(self, prefix: Prefix, uniforms: Numbers) -> Covers:
+        """Draw a cover of the prompt for each random number; the strategy is applied to covers as it is to tokens."""
+        none = np.zeros(len(uniforms))
         if prefix.log_prob == -np.inf:  # impossible under the model; the prompt is written all the same
-            one = np.ones(len(uniforms))
-            return Draws(np.zeros(len(uniforms), dtype=np.int64), one, one, one)
+            return Covers(none.astype(np.int64), none, none)
         log_probs = (prefix.log_probs - prefix.log_prob)[None]
         is_allowed = np.array([[self.constraint.allows(extra) for extra in prefix.extra]])
-        weights = np.exp(self._changed(log_probs, is_allowed, step=0, is_seen=None))
-        cumulative = np.repeat(weights.cumsum(axis=-1), len(uniforms), axis=0)
-        ids = draw(cumulative, uniforms)
-        allowed = np.full(len(uniforms), np.exp(log_probs[is_allowed]).sum())
-        return Draws(ids, weights[0, ids], cumulative[:, -1], allowed)
+        changed = self._changed(log_probs, is_allowed, step=0, is_seen=None)
+        indices = draw(np.repeat(np.exp(changed).cumsum(axis=-1), len(uniforms), axis=0), uniforms)
+        return Covers(indices, changed[0, indices], none + np.exp(log_probs[~is_allowed]).sum())
 
     def _least_room(self, prompt: bytes) -> int:
         """Return how many bytes have to fit after the prompt: what ends the character that it ends in, surely."""

@@ -61,16 +61,27 @@ class Steps:
     def _work_out(self) -> None:
         strings = np.concatenate([strings for strings, _, _ in self._waiting])
         log_probs = np.concatenate([log_probs for _, log_probs, _ in self._waiting])
-        ids, weights, totals, allowed = map(np.concatenate, zip(*(draws for _, _, draws in self._waiting), strict=True))
+        ids = np.concatenate([draws.ids for _, _, draws in self._waiting])
+        allowed = np.concatenate([draws.allowed for _, _, draws in self._waiting])
         numbers = self._numbers()
         steps = np.empty(len(ids), dtype=STEP)
         steps["id"] = ids
         steps["log_prob"] = log_probs[np.arange(len(ids)), ids]
-        steps["sampling_log_prob"] = np.log(weights / totals)
+        steps["sampling_log_prob"] = self._sampling_log_probs(steps["log_prob"])
         steps["entropy"] = entropy_bits(log_probs)
         steps["masked"] = np.where(1 - allowed > ROUNDING, 1 - allowed, 0.0)
         self._table[numbers, strings] = steps
         self._waiting, self._num_waiting = [], 0
+
+    def _sampling_log_probs(self, log_probs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the logarithm of each waiting row's probability as drawn."""
+        parts, start = [], 0
+        for _, _, draws in self._waiting:
+            rows = slice(start, start + len(draws.ids))
+            start = rows.stop
+            changed = draws.sampling_log_probs
+            parts.append(log_probs[rows] - np.log(draws.allowed) if changed is None else changed)
+        return np.concatenate(parts)
 
     def _numbers(self) -> NDArray[np.int64]:
         """Return which step of its string each waiting row is, and count them."""

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from granular_lm.errors import OptionError
 
 LogProbs = NDArray[np.float64]
-LEAST = -1e300
 
 
 def normalise(log_probs: LogProbs) -> LogProbs:
@@ -27,7 +26,7 @@ def normalise(log_probs: LogProbs) -> LogProbs:
 
 def entropy_bits(log_probs: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return -Σ p log2 p of each row, shape (B,)."""
-    nats = np.maximum(log_probs, LEAST, dtype=np.float64)  # 0 · log 0 is 0
+    nats = np.maximum(log_probs, np.finfo(log_probs.dtype).min)  # 0 · log 0 is 0
     bits: NDArray[np.float64] = np.einsum("bv,bv->b", np.exp(nats), nats) / -math.log(2)
     return bits
 
@@ -167,8 +166,7 @@ def draw(cumulative: NDArray[np.float64], uniforms: NDArray[np.floating]) -> NDA
         cumulative: Sums of the probabilities up to each token, shape (B, V); the last may be any positive number.
         uniforms: At least 0 and below 1, shape (B,).
     """
-    total = cumulative[:, -1]
-    thresholds = np.minimum(uniforms * total, np.nextafter(total, 0))  # a product may round up to the whole
+    thresholds = uniforms * cumulative[:, -1]  # below the whole: the largest uniform, 1 - 2^-53, never rounds up to it
     drawn: NDArray[np.int64] = (cumulative > thresholds[:, None]).argmax(axis=-1)
     return drawn
 

@@ -1,11 +1,11 @@
 """The LSTM in numpy, one step at a time for a batch of strings.
 
-Two rearrangements, both exact, make a step cheap. The input product of layer 0 depends on the token alone, so it
-is computed once for the whole vocabulary. And sigmoid(x) = (1 + tanh(x / 2)) / 2, so with the halves folded into
-the weights one tanh serves all four gates.
+A few rearrangements, all exact, make a step cheap. The input product of layer 0 depends on the token alone, so it is
+computed once for the whole vocabulary. What a layer puts out is multiplied once, by the matrix of its own next step and
+that of the layer above side by side, so the state holds products, not outputs. And sigmoid(x) = (1 + tanh(x / 2)) / 2:
+with the inner halves folded into the weights one tanh serves all four gates, and the outer half of the output gate is
+folded into the next matrix.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from granular_lm.weights import ModelConfig, Weights
 
 Floats = NDArray[np.float32]
 State = tuple[Floats, Floats]
-"""``(h, c)``, each of shape (L, B, H)."""
+"""What the recurrence adds to the gates of the next step, and the cells: shapes (L, B, 4H) and (L, B, H)."""
 
 
 class NumpyEngine:
@@ -27,17 +27,28 @@ class NumpyEngine:
 
     def __init__(self, config: ModelConfig, weights: Weights) -> None:
         self.config = config
-        self._layers = [_gate_matrices(weights, layer) for layer in range(config.num_layers)]
+        layers, size = range(config.num_layers), config.hidden_size
+        # torch's order of gates is i, f, g, o; g is a tanh as it stands, the others become sigmoids
+        inner = np.repeat(np.array([0.5, 0.5, 1, 0.5], dtype=np.float32), size)
+        self._one = np.repeat(np.array([1, 1, 0, 1], dtype=np.float32), size)
+        self._half = np.float32(0.5)
         head = weights["embedding.weight" if config.tie_embeddings else "head.weight"]
-        self._head = np.ascontiguousarray(head.T)
-        self._head_bias = weights["head.bias"]
-        first = self._layers[0]
-        self._input_table = weights["embedding.weight"] @ first.input_matrix + first.bias
+        inputs = [weights[f"lstm.weight_ih_l{layer}"].T * inner for layer in layers]
+        recurrent = [weights[f"lstm.weight_hh_l{layer}"].T * inner for layer in layers]
+        biases = [(weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"]) * inner for n in layers]
+        self._input_table = weights["embedding.weight"] @ inputs[0] + biases[0]
+        pairs = zip(recurrent, [*inputs[1:], head.T], strict=True)
+        # by columns: for one string that is a tenth faster than by rows
+        self._matrices = [np.asfortranarray(np.hstack(pair) * self._half) for pair in pairs]
+        self._biases = [*biases[1:], weights["head.bias"]]
 
     def initial_state(self, batch_size: int) -> State:
         """Return the zero state that every document starts from."""
-        shape = (self.config.num_layers, batch_size, self.config.hidden_size)
-        return np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+        layers, size = self.config.num_layers, self.config.hidden_size
+        return (
+            np.zeros((layers, batch_size, 4 * size), dtype=np.float32),
+            np.zeros((layers, batch_size, size), dtype=np.float32),
+        )
 
     def step(self, ids: NDArray[np.integer], state: State) -> tuple[Floats, State]:
         """Read one token of each string and return what comes next.
@@ -49,17 +60,32 @@ class NumpyEngine:
         Returns:
             Natural logarithms of the next token's probabilities, shape (B, V), and the new state.
         """
-        h, c = np.empty_like(state[0]), np.empty_like(state[1])
-        gates = self._input_table[ids]
-        for layer, matrices in enumerate(self._layers):
-            if layer:
-                gates = h[layer - 1] @ matrices.input_matrix
-                gates += matrices.bias
-            gates += state[0][layer] @ matrices.recurrent_matrix
-            _cell(gates, state[1][layer], h[layer], c[layer])
-        logits = h[-1] @ self._head
-        logits += self._head_bias
-        return _log_softmax(logits), (h, c)
+        recurrent, cells = state
+        width = recurrent.shape[-1]
+        next_recurrent, next_cells = [], np.empty_like(cells)
+        upwards = self._input_table[ids]
+        for layer, (matrix, bias) in enumerate(zip(self._matrices, self._biases, strict=True)):
+            upwards += recurrent[layer]
+            product = self._cell(upwards, cells[layer], next_cells[layer]) @ matrix
+            next_recurrent.append(product[:, :width])
+            upwards = product[:, width:]
+            upwards += bias
+        together = next_recurrent[0][None] if len(next_recurrent) == 1 else np.stack(next_recurrent)
+        return _log_softmax(upwards), (together, next_cells)
+
+    def _cell(self, gates: Floats, before: Floats, after: Floats) -> Floats:
+        """Return twice the output of a layer, shape (B, H), and write its cells into ``after``, using up the gates."""
+        size = after.shape[-1]
+        np.tanh(gates, out=gates)
+        gates += self._one
+        i = gates[:, :size]
+        np.multiply(gates[:, size : 2 * size], before, out=after)
+        i *= gates[:, 2 * size : 3 * size]
+        after += i
+        after *= self._half
+        outputs = np.tanh(after)
+        outputs *= gates[:, 3 * size :]
+        return outputs
 
 
 def select_rows(state: State, rows: NDArray[np.integer] | slice) -> State:
@@ -86,44 +112,7 @@ def fill_holes(state: State, goes_on: NDArray[np.bool_]) -> tuple[NDArray[np.int
     return order, select_rows(state, slice(0, count))
 
 
-class _GateMatrices(NamedTuple):
-    """One layer's parameters, transposed, with the rows of the three sigmoid gates halved."""
-
-    input_matrix: Floats  # (in, 4H)
-    recurrent_matrix: Floats  # (H, 4H)
-    bias: Floats  # (4H,)
-
-
-def _gate_matrices(weights: Weights, layer: int) -> _GateMatrices:
-    hidden_size = weights[f"lstm.weight_hh_l{layer}"].shape[1]
-    scale = np.full(4 * hidden_size, 0.5, dtype=np.float32)
-    scale[2 * hidden_size : 3 * hidden_size] = 1.0  # torch's order is i, f, g, o; g is a tanh as it stands
-    bias = weights[f"lstm.bias_ih_l{layer}"] + weights[f"lstm.bias_hh_l{layer}"]
-    return _GateMatrices(
-        np.ascontiguousarray(weights[f"lstm.weight_ih_l{layer}"].T * scale),
-        np.ascontiguousarray(weights[f"lstm.weight_hh_l{layer}"].T * scale),
-        bias * scale,
-    )
-
-
-def _cell(gates: Floats, c_before: Floats, h: Floats, c: Floats) -> None:
-    """Write the new ``h`` and ``c`` of one layer; ``gates`` is overwritten."""
-    size = h.shape[-1]
-    np.tanh(gates, out=gates)
-    i, f, g, o = (gates[..., k * size : (k + 1) * size] for k in range(4))
-    f += 1
-    np.multiply(f, c_before, out=c)
-    i += 1
-    i *= g
-    c += i
-    c *= 0.5
-    np.tanh(c, out=h)
-    o += 1
-    h *= o
-    h *= 0.5
-
-
 def _log_softmax(logits: Floats) -> Floats:
-    logits -= logits.max(axis=-1, keepdims=True)
-    logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+    logits -= np.maximum.reduce(logits, axis=-1, keepdims=True)
+    logits -= np.log(np.add.reduce(np.exp(logits), axis=-1, keepdims=True))
     return logits
