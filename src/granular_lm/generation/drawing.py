@@ -34,13 +34,14 @@ class Drawing:
     _num_bytes: NDArray[np.int64]  # (B,)
     _order: NDArray[np.int64]  # where the rows of the batch came from when strings last left it
     _is_seen: NDArray[np.bool_] | None  # which tokens each string has, (strings, V), if the strategy asks for it
-    _uniforms: NDArray[np.float64]  # random numbers, (strings, UNIFORMS_AT_ONCE)
+    _uniforms: NDArray[np.float64]  # random numbers, (UNIFORMS_AT_ONCE, B)
 
     def __init__(self, model: StepModel, rules: Rules, prefix: Prefix, streams: Sequence[np.random.Generator]) -> None:
         self._model, self._rules, self._prefix, self._streams = model, rules, prefix, streams
         self._steps = Steps(len(streams))
         self._endings: list[EndedBy | None] = [None] * len(streams)
         self._active = np.arange(len(streams))
+        self._uniforms = np.empty((UNIFORMS_AT_ONCE, len(streams)))
         self._num_drawn = 0
         self._begin()
 
@@ -176,6 +177,7 @@ class Drawing:
         self._active = self._active[self._order]
         self._states = self._states[self._order]
         self._num_bytes = self._num_bytes[self._order]
+        self._uniforms = self._uniforms[:, self._order]
         if rules.stop_strings is not None:
             self._stop_states = self._stop_states[self._order]
         return strings
@@ -192,8 +194,9 @@ class Drawing:
         """Return the next random number of each active string, from its own stream."""
         position = self._num_drawn % UNIFORMS_AT_ONCE
         if position == 0:
-            self._uniforms = np.stack([stream.random(UNIFORMS_AT_ONCE) for stream in self._streams])
-        uniforms: NDArray[np.float64] = self._uniforms[self._active, position]
+            streams = [self._streams[string] for string in self._active]
+            self._uniforms = np.stack([stream.random(UNIFORMS_AT_ONCE) for stream in streams], axis=1)
+        uniforms: NDArray[np.float64] = self._uniforms[position]
         return uniforms
 
 

@@ -38,8 +38,8 @@ class NumpyEngine:
         biases = [(weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"]) * inner for n in layers]
         self._input_table = weights["embedding.weight"] @ inputs[0] + biases[0]
         pairs = zip(recurrent, [*inputs[1:], head.T], strict=True)
-        # by columns: for one string that is a tenth faster than by rows
-        self._matrices = [np.asfortranarray(np.hstack(pair) * self._half) for pair in pairs]
+        # by rows: four matrices of 512 units take six tenths of the time that they take by columns
+        self._matrices = [np.ascontiguousarray(np.hstack(pair) * self._half) for pair in pairs]
         self._biases = [*biases[1:], weights["head.bias"]]
 
     def initial_state(self, batch_size: int) -> State:
@@ -68,8 +68,7 @@ class NumpyEngine:
             upwards += recurrent[layer]
             product = self._cell(upwards, cells[layer], next_cells[layer]) @ matrix
             next_recurrent.append(product[:, :width])
-            upwards = product[:, width:]
-            upwards += bias
+            upwards = product[:, width:] + bias
         together = next_recurrent[0][None] if len(next_recurrent) == 1 else np.stack(next_recurrent)
         return _log_softmax(upwards), (together, next_cells)
 
