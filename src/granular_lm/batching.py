@@ -12,7 +12,6 @@ A corpus of more than a million documents is planned a million at a time, so tha
 Shape letters: N segments, B rows of a batch, T tokens of a window.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -141,19 +140,6 @@ class Batches:
             yield from map(segments.take, islice(batches, start, None))
             start = max(0, start - len(batches))
             self.store.release()
-
-    def shapes(self, number: int) -> Counter[tuple[int, int]]:
-        """Return how many windows of each shape (B, T) a pass reads; torch prepares its kernels for each shape."""
-        shapes: Counter[tuple[int, int]] = Counter()
-        for batch in self.plan(number):
-            count, width = batch.windows_of_batch()
-            shapes[len(batch), width] += count
-        return shapes
-
-    def padding(self, number: int) -> float:
-        """Return the share of a pass's target positions that are padding, 0 to 1."""
-        positions = sum(rows * width * count for (rows, width), count in self.shapes(number).items())
-        return 1 - (len(self.store.ids) + len(self.store)) / positions
 
     def _windows(self, batch: Segments) -> Iterator[Window]:
         """Cut the segments of a batch into windows of one width.
