@@ -24,7 +24,7 @@ from granular_lm.codecs import Codec, load_codec, save_codec
 from granular_lm.corpus.document_set import DocumentSet
 from granular_lm.errors import ModelError, ModelNotFoundError
 from granular_lm.files import new_folder
-from granular_lm.runtime import NumpyEngine, State
+from granular_lm.runtime import Cursor, NumpyEngine, State
 from granular_lm.scoring import Score, score_documents
 from granular_lm.weights import (
     WEIGHTS_FILE,
@@ -99,6 +99,10 @@ class LanguageModel:
             Natural logarithms of the next token's probabilities, shape (B, V), and the new state.
         """
         return self._engine.step(ids, state)
+
+    def cursor(self, state: State) -> Cursor:
+        """Return a batch of strings to be read from left to right, quicker than by `step`: see `scoring.read_from`."""
+        return self._engine.cursor(state)
 
     def score(self, documents: str | bytes | Iterable[str | bytes]) -> list[Score]:
         """Return the bits of each document; one document alone may be given as it is.

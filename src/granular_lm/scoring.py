@@ -8,7 +8,7 @@ Left out on purpose: truncation, unknown tokens, means of per-document ratios, a
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +37,38 @@ class StepModel(Protocol):
 
     def step(self, ids: NDArray[np.integer], state: State) -> tuple[NDArray[np.float32], State]:
         """Read one token of each string; return log-probabilities (B, V) in nats and the new state."""
+
+
+class Reading(Protocol):
+    """A batch of strings that is read from left to right."""
+
+    def read(self, ids: NDArray[np.integer]) -> NDArray[np.floating]:
+        """Read one token of each string; return the logarithms of what comes next, shape (B, V)."""
+
+    def keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Let the other strings leave; return the rows that stay, in their new order."""
+
+
+def read_from(model: StepModel, state: State) -> Reading:
+    """Return strings to be read from left to right: in place if the model has a ``cursor``, else by its steps."""
+    cursor: Callable[[State], Reading] | None = getattr(model, "cursor", None)
+    return _Steps(model, state) if cursor is None else cursor(state)
+
+
+class _Steps:
+    """Reads by the steps of any model."""
+
+    def __init__(self, model: StepModel, state: State) -> None:
+        self._model, self._state = model, state
+
+    def read(self, ids: NDArray[np.integer]) -> NDArray[np.floating]:
+        log_probs, self._state = self._model.step(ids, self._state)
+        return log_probs
+
+    def keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
+        rows = np.flatnonzero(goes_on)
+        self._state = select_rows(self._state, rows)
+        return rows
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -179,12 +211,12 @@ def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDAr
         targets[: len(row), column] = row
     nats = np.empty(targets.shape)
     active = np.searchsorted(-lengths, -np.arange(lengths[0]), side="left")
-    state = model.initial_state(len(ids))
+    reading = read_from(model, model.initial_state(len(ids)))
     inputs = np.full(len(ids), model.codec.stop_id, dtype=np.int32)
     for position, count in enumerate(active):
         if count < len(inputs):
-            state = select_rows(state, slice(0, count))
-        log_probs, state = model.step(inputs[:count], state)
+            reading.keep(np.arange(len(inputs)) < count)
+        log_probs = reading.read(inputs[:count])
         inputs = targets[position, :count]
         nats[position, :count] = -log_probs[np.arange(count), inputs]
     return [nats[:length, column].copy() for column, length in enumerate(lengths)]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from granular_lm.codecs import Codec
 from granular_lm.network import LSTMNetwork
-from granular_lm.runtime import NumpyEngine, select_rows
+from granular_lm.runtime import NumpyEngine, State, select_rows
 from granular_lm.weights import ModelConfig
 
 SHAPES = [
@@ -58,6 +59,36 @@ def test_a_step_leaves_the_state_it_was_given_as_it_was() -> None:
     again, _ = engine.step(np.array([3, 4]), state)
     assert all(np.array_equal(a, b) for a, b in zip(before, state, strict=True))
     assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("num_layers", [1, 3])
+def test_a_cursor_reads_what_steps_read(num_layers: int) -> None:
+    """In place, while strings leave from anywhere in the batch, and from a state that stays as it was."""
+    config = ModelConfig(vocab_size=11, embedding_dim=8, hidden_size=16, num_layers=num_layers)
+    engine = NumpyEngine(config, network_of(config, 4).to_weights())
+    ids = np.random.default_rng(2).integers(0, 11, (9, 12))
+    _, state = engine.step(ids[:, 0], engine.initial_state(9))
+    before = [array.copy() for array in state]
+    cursor, strings = engine.cursor(state), np.arange(9)
+    leaving = {3: [0, 8], 5: [4], 9: [1, 2, 3, 5, 6]}
+    for position in range(1, 12):
+        if position in leaving:
+            strings = strings[cursor.keep(~np.isin(strings, leaving[position]))]
+        assert sorted(strings) == sorted(set(range(9)) - {s for p in leaving if p <= position for s in leaving[p]})
+        log_probs = cursor.read(ids[strings, position])
+        expected, state_now = log_probs_of(engine, ids[strings, : position + 1])
+        np.testing.assert_allclose(log_probs, expected, atol=1e-5)
+        for found, wanted in zip(cursor.state(), state_now, strict=True):
+            np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert all(np.array_equal(a, b) for a, b in zip(before, state, strict=True))
+
+
+def log_probs_of(engine: NumpyEngine, ids: NDArray[np.integer]) -> tuple[NDArray[np.float32], State]:
+    """Return what comes after some strings, step by step."""
+    state = engine.initial_state(len(ids))
+    for column in ids.T:
+        log_probs, state = engine.step(column, state)
+    return log_probs, state
 
 
 def test_rows_of_a_batch_do_not_touch_each_other() -> None:

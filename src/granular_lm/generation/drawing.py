@@ -10,8 +10,7 @@ from granular_lm.generation.prompts import Cover, Prefix
 from granular_lm.generation.rules import STOP_LENGTH, Rules
 from granular_lm.generation.sample import EndedBy, Sample, decoded, novelty
 from granular_lm.generation.steps import Steps
-from granular_lm.runtime import State, fill_holes
-from granular_lm.scoring import StepModel
+from granular_lm.scoring import StepModel, read_from
 
 UNIFORMS_AT_ONCE = 64
 
@@ -27,7 +26,6 @@ class Drawing:
     """
 
     _log_probs: NDArray[np.floating]  # of the next token, (B, V)
-    _state: State
     _active: NDArray[np.int64]  # which string each row of the batch is, (B,)
     _states: NDArray[np.int32]  # of the constraint, (B,)
     _stop_states: NDArray[np.int32]  # of the stop strings, (B,)
@@ -72,7 +70,7 @@ class Drawing:
         if ended:
             ids = ids[self._order]
         if len(ids):
-            self._log_probs, self._state = self._model.step(ids, self._state)
+            self._log_probs = self._reading.read(ids)
         return ended
 
     def has_ended(self, string: int) -> bool:
@@ -147,7 +145,8 @@ class Drawing:
         if rules.stop_strings is not None:
             self._stop_states = np.array([rules.stop_strings.start(each) for each in extra], dtype=np.int32)
         self._is_seen = self._seen_in_prompt() if rules.strategy.repetition_penalty != 1 else None
-        self._log_probs, self._state = prefix.after(self._covers.tolist())
+        self._log_probs, state = prefix.after(self._covers.tolist())
+        self._reading = read_from(self._model, state)
         self._ended_at_once = self._let_go()
         if self._ended_at_once:
             self._log_probs = self._log_probs[self._order]
@@ -173,7 +172,7 @@ class Drawing:
         for string, num_bytes in zip(strings, self._num_bytes[has_ended].tolist(), strict=True):
             is_stop, is_over = num_bytes >= STOP_LENGTH, num_bytes > most
             self._endings[string] = "stop" if is_stop else "max_bytes" if is_over else "stop_string"
-        self._order, self._state = fill_holes(self._state, ~has_ended)
+        self._order = self._reading.keep(~has_ended)
         self._active = self._active[self._order]
         self._states = self._states[self._order]
         self._num_bytes = self._num_bytes[self._order]

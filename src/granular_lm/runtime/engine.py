@@ -7,6 +7,8 @@ with the inner halves folded into the weights one tanh serves all four gates, an
 folded into the next matrix.
 """
 
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,10 @@ from granular_lm.weights import ModelConfig, Weights
 Floats = NDArray[np.float32]
 State = tuple[Floats, Floats]
 """What the recurrence adds to the gates of the next step, and the cells: shapes (L, B, 4H) and (L, B, H)."""
+
+HALF, ONE = np.float32(0.5), np.float32(1)
+GATES = (0, 1, 3, 2)
+"""torch has the input, forget, cell and output gate in this order; here the three sigmoids lie side by side."""
 
 
 class NumpyEngine:
@@ -28,19 +34,17 @@ class NumpyEngine:
     def __init__(self, config: ModelConfig, weights: Weights) -> None:
         self.config = config
         layers, size = range(config.num_layers), config.hidden_size
-        # torch's order of gates is i, f, g, o; g is a tanh as it stands, the others become sigmoids
-        inner = np.repeat(np.array([0.5, 0.5, 1, 0.5], dtype=np.float32), size)
-        self._one = np.repeat(np.array([1, 1, 0, 1], dtype=np.float32), size)
-        self._half = np.float32(0.5)
+        rows = np.concatenate([np.arange(gate * size, (gate + 1) * size) for gate in GATES])
+        inner = np.repeat(np.array([0.5, 0.5, 0.5, 1], dtype=np.float32), size)
         head = weights["embedding.weight" if config.tie_embeddings else "head.weight"]
-        inputs = [weights[f"lstm.weight_ih_l{layer}"].T * inner for layer in layers]
-        recurrent = [weights[f"lstm.weight_hh_l{layer}"].T * inner for layer in layers]
-        biases = [(weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"]) * inner for n in layers]
-        self._input_table = weights["embedding.weight"] @ inputs[0] + biases[0]
+        inputs = [weights[f"lstm.weight_ih_l{layer}"][rows].T * inner for layer in layers]
+        recurrent = [weights[f"lstm.weight_hh_l{layer}"][rows].T * inner for layer in layers]
+        biases = [(weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"])[rows] * inner for n in layers]
         pairs = zip(recurrent, [*inputs[1:], head.T], strict=True)
+        self.input_table = weights["embedding.weight"] @ inputs[0] + biases[0]
         # by rows: four matrices of 512 units take six tenths of the time that they take by columns
-        self._matrices = [np.ascontiguousarray(np.hstack(pair) * self._half) for pair in pairs]
-        self._biases = [*biases[1:], weights["head.bias"]]
+        self.matrices = [np.ascontiguousarray(np.hstack(pair) * HALF) for pair in pairs]
+        self.biases = [*biases[1:], weights["head.bias"]]
 
     def initial_state(self, batch_size: int) -> State:
         """Return the zero state that every document starts from."""
@@ -60,55 +64,111 @@ class NumpyEngine:
         Returns:
             Natural logarithms of the next token's probabilities, shape (B, V), and the new state.
         """
-        recurrent, cells = state
-        width = recurrent.shape[-1]
-        next_recurrent, next_cells = [], np.empty_like(cells)
-        upwards = self._input_table[ids]
-        for layer, (matrix, bias) in enumerate(zip(self._matrices, self._biases, strict=True)):
-            upwards += recurrent[layer]
-            product = self._cell(upwards, cells[layer], next_cells[layer]) @ matrix
-            next_recurrent.append(product[:, :width])
-            upwards = product[:, width:] + bias
-        together = next_recurrent[0][None] if len(next_recurrent) == 1 else np.stack(next_recurrent)
-        return _log_softmax(upwards), (together, next_cells)
+        cursor = self.cursor(state)
+        return cursor.read(ids), cursor.state()
 
-    def _cell(self, gates: Floats, before: Floats, after: Floats) -> Floats:
-        """Return twice the output of a layer, shape (B, H), and write its cells into ``after``, using up the gates."""
-        size = after.shape[-1]
-        np.tanh(gates, out=gates)
-        gates += self._one
-        i = gates[:, :size]
-        np.multiply(gates[:, size : 2 * size], before, out=after)
-        i *= gates[:, 2 * size : 3 * size]
-        after += i
-        after *= self._half
-        outputs = np.tanh(after)
-        outputs *= gates[:, 3 * size :]
-        return outputs
+    def cursor(self, state: State) -> "Cursor":
+        """Return a batch of strings to be read from left to right."""
+        return Cursor(self, state)
+
+
+class Cursor:
+    """A batch of strings that is read from left to right, in arrays that are used again and again.
+
+    Args:
+        engine: What computes.
+        state: Where the strings start; it is not changed.
+    """
+
+    def __init__(self, engine: NumpyEngine, state: State) -> None:
+        self._engine = engine
+        recurrent, cells = state
+        self._layers = [
+            _Layer.of(before, cell, matrix)
+            for before, cell, matrix in zip(recurrent, cells, engine.matrices, strict=True)
+        ]
+
+    def read(self, ids: NDArray[np.integer]) -> Floats:
+        """Read one token of each string; return the logarithms of what comes next, shape (B, V)."""
+        upwards = self._engine.input_table[ids]
+        for layer, matrix, bias in zip(self._layers, self._engine.matrices, self._engine.biases, strict=True):
+            np.add(upwards, layer.recurrent, out=layer.gates)
+            layer.advance(matrix)
+            upwards = layer.upwards + bias
+        return _log_softmax(upwards)
+
+    def keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Let the other strings leave; return the rows that stay, in their new order."""
+        count = int(np.count_nonzero(goes_on))
+        holes, moved = np.flatnonzero(~goes_on[:count]), count + np.flatnonzero(goes_on[count:])
+        order = np.arange(count)
+        order[holes] = moved
+        self._layers = [layer.moved(holes, moved, count) for layer in self._layers]
+        return order
+
+    def state(self) -> State:
+        """Return the state of all strings, to be continued from as often as wanted."""
+        return np.stack([layer.recurrent for layer in self._layers]), np.stack([layer.cells for layer in self._layers])
+
+
+@dataclass(eq=False, slots=True)
+class _Layer:
+    """What one layer works in, with the parts of it that have a name.
+
+    Attributes:
+        cells: Shape (B, H).
+        outputs: Twice what the layer puts out, shape (B, H).
+        gates: Shape (B, 4H).
+        product: The outputs times the matrix of the next step and that of the layer above, shape (B, 4H + any).
+    """
+
+    cells: Floats
+    outputs: Floats
+    gates: Floats
+    product: Floats
+    sigmoids: Floats = field(init=False)
+    input_gate: Floats = field(init=False)
+    forget_gate: Floats = field(init=False)
+    output_gate: Floats = field(init=False)
+    cell_gate: Floats = field(init=False)
+    recurrent: Floats = field(init=False)
+    upwards: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        size = self.cells.shape[-1]
+        self.sigmoids = self.gates[:, : 3 * size]
+        self.input_gate, self.forget_gate, self.output_gate, self.cell_gate = np.split(self.gates, 4, axis=1)
+        self.recurrent, self.upwards = self.product[:, : 4 * size], self.product[:, 4 * size :]
+
+    @classmethod
+    def of(cls, recurrent: Floats, cells: Floats, matrix: Floats) -> "_Layer":
+        """Return a layer that goes on from a state."""
+        product = np.empty((len(cells), matrix.shape[1]), dtype=np.float32)
+        product[:, : recurrent.shape[1]] = recurrent
+        return cls(cells.copy(), np.empty_like(cells), np.empty_like(recurrent), product)
+
+    def advance(self, matrix: Floats) -> None:
+        """Go from the gates' sums to the next cells, outputs and product."""
+        np.tanh(self.gates, out=self.gates)
+        self.sigmoids += ONE
+        self.cells *= self.forget_gate
+        self.input_gate *= self.cell_gate
+        self.cells += self.input_gate
+        self.cells *= HALF
+        np.tanh(self.cells, out=self.outputs)
+        self.outputs *= self.output_gate
+        np.matmul(self.outputs, matrix, out=self.product)
+
+    def moved(self, holes: NDArray[np.int64], moved: NDArray[np.int64], count: int) -> "_Layer":
+        """Return the first ``count`` rows, after some of the others have been moved into their holes."""
+        for values in (self.cells, self.product):
+            values[holes] = values[moved]
+        return _Layer(self.cells[:count], self.outputs[:count], self.gates[:count], self.product[:count])
 
 
 def select_rows(state: State, rows: NDArray[np.integer] | slice) -> State:
     """Return the states of some strings of a batch, in the order of ``rows``."""
     return state[0][:, rows], state[1][:, rows]
-
-
-def fill_holes(state: State, goes_on: NDArray[np.bool_]) -> tuple[NDArray[np.int64], State]:
-    """Drop strings from a batch by moving as few of the others as there are holes.
-
-    Args:
-        state: Of the batch; it is used up.
-        goes_on: Which strings stay, shape (B,).
-
-    Returns:
-        The rows that stay, in their new order, and their states.
-    """
-    count = int(np.count_nonzero(goes_on))
-    holes, moved = np.flatnonzero(~goes_on[:count]), count + np.flatnonzero(goes_on[count:])
-    order = np.arange(count)
-    order[holes] = moved
-    for values in state:
-        values[:, holes] = values[:, moved]
-    return order, select_rows(state, slice(0, count))
 
 
 def _log_softmax(logits: Floats) -> Floats:
