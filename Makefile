@@ -49,7 +49,7 @@ models: $(VENV)/installed
 	$(BIN)/granular-lm train $(BIOS)/train.jsonl $(RECIPE) --codec byte --hidden-size 288 --output $(MODELS)/bios-byte
 	$(BIN)/granular-lm train $(BIOS)/train.jsonl $(RECIPE) --codec char --hidden-size 160 --output $(MODELS)/bios-char
 	$(BIN)/granular-lm train $(BIOS)/train.jsonl $(RECIPE) --codec spm --hidden-size 208 --output $(MODELS)/bios-spm
-	rm -f $(MODELS)/*/metrics.jsonl
+	rm -f $(MODELS)/*/metrics.jsonl $(MODELS)/*/learning-curve.svg $(MODELS)/*/documents.bin
 	rm -rf src/granular_lm/pretrained
 	mv $(MODELS) src/granular_lm/pretrained
 

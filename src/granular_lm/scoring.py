@@ -36,7 +36,10 @@ class StepModel(Protocol):
         """Return the state that every document starts from."""
 
     def step(self, ids: NDArray[np.integer], state: State) -> tuple[NDArray[np.float32], State]:
-        """Read one token of each string; return log-probabilities (B, V) in nats and the new state."""
+        """Read one token of each string; return log-probabilities (B, V) in nats and the new state.
+
+        Both are new arrays each time: what was returned before is still in use, and the state given is not changed.
+        """
 
 
 class Reading(Protocol):

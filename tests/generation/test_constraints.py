@@ -10,11 +10,11 @@ from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
 from granular_lm.codecs.char import CharCodec
 from granular_lm.corpus.document_set import DocumentSet
-from granular_lm.errors import OptionError, SamplingError
+from granular_lm.errors import ModelError, OptionError, SamplingError
 from granular_lm.generation import Generator
 from granular_lm.generation.constraints import Constraint
 from granular_lm.model import LanguageModel
-from overlapping import Toy
+from overlapping import TokensCodec, Toy
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_characters_that_cannot_be_ended_are_not_begun() -> None:
 def test_a_ban_of_everything_is_refused() -> None:
     """One line that says what to do, where not even the stop can follow."""
     every_end = [bytes([0xC3, last]) for last in range(0x80, 0xC0)]
-    with pytest.raises(OptionError, match="ban leaves nothing that may follow the prompt"):
+    with pytest.raises(OptionError, match="leaves nothing that may follow the prompt"):
         Constraint.of(ByteCodec(), b"\xc3", valid_utf8=True, ban=every_end)
 
 
@@ -83,6 +83,34 @@ def test_a_string_ends_before_a_stop_string(generator: Generator) -> None:
         assert all(start <= end <= len(sample.data) for start, end in sample.byte_spans)
 
 
+@pytest.mark.parametrize("tokens", [(b"a", b"b", b"c", b"d"), (b"abcd",), (b"ab", b"cd")])
+def test_the_stop_string_that_is_complete_first_counts(bigram_model: type, tokens: tuple[bytes, ...]) -> None:
+    """However the tokens part it, and the longer of two that end together."""
+    table = np.zeros((len(tokens) + 1, len(tokens) + 1))
+    table[-1, 0] = table[len(tokens) - 1, -1] = 1.0
+    table[range(len(tokens) - 1), range(1, len(tokens))] = 1.0
+    generator = Generator(bigram_model(TokensCodec(*tokens), table))
+    assert generator.sample(stop=["abcd", "bc"]).text == "a"
+    assert generator.sample(stop=["abc", "bc"]).text == ""
+    assert generator.sample(stop=["d", "e"]).text == "abc"
+
+
+def test_a_limit_within_a_stop_string_does_not_matter(bigram_model: type) -> None:
+    """What stands before it fits."""
+    table = np.zeros((3, 3))
+    table[2, 0] = table[0, 1] = table[1, 2] = 1.0
+    sample = Generator(bigram_model(TokensCodec(b"a", b"xy"), table)).sample(stop=["xy"], max_bytes=2)
+    assert (sample.text, sample.ended_by) == ("a", "stop_string")
+
+
+def test_a_model_of_nan_is_refused(bigram_model: type) -> None:
+    """For one string and for several, in one line."""
+    generator = Generator(bigram_model(ByteCodec(), np.full((257, 257), np.nan)))
+    for count in (1, 2):
+        with pytest.raises(ModelError, match="NaN"):
+            generator.sample_batch(count)
+
+
 def test_a_stop_string_is_not_looked_for_in_the_prompt(generator: Generator) -> None:
     """The prompt stays whole."""
     for sample in generator.sample_batch(20, "one e two", stop=["e"], seed=1, max_bytes=60):
@@ -94,14 +122,14 @@ def test_no_string_is_shorter_than_min_bytes(generator: Generator) -> None:
     """The stop waits, and what that took away is told."""
     samples = generator.sample_batch(100, min_bytes=30, max_bytes=200, seed=5)
     assert all(len(sample.data) >= 30 for sample in samples)
-    assert any(len(sample.data) < 30 for sample in generator.sample_batch(100, max_bytes=200, seed=5))
+    assert any(len(sample.data) < 30 for sample in generator.sample_batch(300, max_bytes=200, seed=5))
 
 
 def test_where_nothing_may_follow_the_error_says_why(bigram_model) -> None:  # type: ignore[no-untyped-def]
     """A model that can only stop cannot reach min_bytes."""
     table = np.zeros((257, 257))
     table[:, 256] = 1.0
-    with pytest.raises(OptionError, match="lower min_bytes=3"):
+    with pytest.raises(OptionError, match="nothing may follow; lower min_bytes=3, or give valid_utf8=False"):
         Generator(bigram_model(ByteCodec(), table)).sample(min_bytes=3)
 
 

@@ -52,6 +52,7 @@ def test_a_character_that_was_begun_is_completed(bigram_model) -> None:  # type:
     offered = Generator(bigram_model(ByteCodec(), table)).continuations(b"a\xc3", 70)
     assert len(offered) == 64
     assert all(len(each.text) == 1 and math.isclose(each.probability, 1 / 257) for each in offered)
+    assert all((b"\xc3" + each.data).decode() == each.text for each in offered)
 
 
 def test_no_continuations_cannot_be_asked_for(toy: Toy) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
 from granular_lm.codecs.char import CharCodec
 from granular_lm.errors import OptionError
-from granular_lm.generation import Generator, Sample
+from granular_lm.generation import Generator, Sample, SamplingOptions
+from granular_lm.generation.options import Options
 from granular_lm.model import LanguageModel
 from granular_lm.text import to_bytes
 
@@ -72,6 +74,19 @@ def test_batches_do_not_change_the_strings(generator: Generator, monkeypatch: py
     whole = list(map(sample_fields, generator.sample_batch(9, seed=6)))
     monkeypatch.setattr("granular_lm.generation.generator.STRINGS_AT_ONCE", 4)
     assert list(map(sample_fields, generator.sample_batch(9, seed=6))) == whole
+
+
+def test_no_seed_is_another_ones_string() -> None:
+    """Seeds of more than 32 bits have strings of their own, as have second attempts."""
+    from granular_lm.generation.generator import _streams
+
+    drawn = [
+        _streams(seed, [index], attempt)[0].random()
+        for seed in (7, 2**32 + 7, 2**33 + 7)
+        for index in (0, 1, 2)
+        for attempt in (0, 1)
+    ]
+    assert len(set(drawn)) == len(drawn)
 
 
 def test_without_a_seed_samples_differ(generator: Generator) -> None:
@@ -200,6 +215,8 @@ def test_a_name_is_no_model() -> None:
         ({"min_bytes": 201}, "min_bytes=201"),
         ({"max_draws": 0}, "max_draws=0"),
         ({"prompt_beam": 0}, "prompt_beam=0"),
+        ({"top_k": True}, "top_k=True"),
+        ({"temperature": "warm"}, "temperature='warm'"),
         ({"prompt": "four", "max_bytes": 4}, "no room after the prompt of 4 bytes; give at least 5"),
         ({"prompt": "\udcf0\udc9f", "max_bytes": 3}, "no room after the prompt of 2 bytes; give at least"),
     ],
@@ -208,6 +225,16 @@ def test_impossible_options_are_refused(generator: Generator, options: dict[str,
     """One line with the value met and what is accepted."""
     with pytest.raises(OptionError, match=problem):
         generator.sample(**options)  # type: ignore[arg-type]
-    with pytest.raises(OptionError, match="n=-1"):
-        generator.sample_batch(-1)
+    for n in (-1, 2.5, "3", True):
+        with pytest.raises(OptionError, match=f"n={n!r}"):
+            generator.sample_batch(n)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="index=-1"):
+        generator.stream(index=-1)
+    with pytest.raises(OptionError, match="prompt_beam=0"):
+        generator.continuations(prompt_beam=0)
     assert generator.sample_batch(0) == []
+
+
+def test_each_option_has_a_default_and_a_type() -> None:
+    """What type checkers are told of is what is accepted."""
+    assert set(SamplingOptions.__annotations__) == {field.name for field in fields(Options)}

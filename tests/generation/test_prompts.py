@@ -12,7 +12,7 @@ from granular_lm.codecs.byte import ByteCodec
 from granular_lm.generation import Generator
 from granular_lm.generation.prompts import Prefix
 from granular_lm.model import LanguageModel
-from overlapping import Toy
+from overlapping import TokensCodec, Toy
 
 TEXT = b"abcabca"
 
@@ -98,6 +98,18 @@ def test_a_prompt_that_is_impossible_is_written_all_the_same(bigram_model) -> No
     table = np.zeros((257, 257))
     table[:, 256] = 1.0
     assert Generator(bigram_model(ByteCodec(), table)).sample("never", seed=0).text == "never"
+
+
+def test_a_cover_that_cannot_be_ended_is_not_kept(bigram_model: type) -> None:
+    """Where a cover ends inside of a character and its rest does not fit, the string is the prompt alone."""
+    codec = TokensCodec(b"a", b"\xe6", b"\x97", b"\xa5", b"a\xe6\x97")
+    table = np.full((6, 6), 1e-9)
+    table[5, 4] = table[4, 3] = table[3, 5] = 1.0
+    generator = Generator(bigram_model(codec, table / table.sum(axis=1, keepdims=True)))
+    cut = generator.sample(b"a", max_bytes=3, seed=1)
+    assert (cut.data, cut.ids, cut.ended_by) == (b"a", [0], "max_bytes")
+    assert cut.sampling_log_probs.tolist() == [0.0]
+    assert generator.sample(b"a", max_bytes=4, seed=1).text == "a日"
 
 
 def test_a_cover_that_passes_the_limit_is_cut_back_to_the_prompt(toy: Toy) -> None:

@@ -12,7 +12,7 @@ from granular_lm.codecs.byte import ByteCodec
 from granular_lm.errors import OptionError, SamplingError
 from granular_lm.generation import Generator
 from granular_lm.model import LanguageModel
-from overlapping import TOKENS, Toy
+from overlapping import TOKENS, TokensCodec, Toy
 
 
 def enumerated(toy: Toy, longest: int) -> dict[bytes, float]:
@@ -34,6 +34,17 @@ def test_the_exact_search_finds_what_enumeration_finds(toy: Toy) -> None:
     found = Generator(toy.model).most_likely(8, beam=None)
     assert [sample.data for sample in found] == [data for data, _ in expected]
     assert [sample.log_prob for sample in found] == pytest.approx([log_prob for _, log_prob in expected])
+
+
+def test_strings_are_counted_not_ways_to_write_them(bigram_model: type) -> None:
+    """Two ways to write the likeliest string do not push the second string out."""
+    codec = TokensCodec(b"a", b"b", b"c", b"ab", b"bc", b"x", b"y")
+    table = np.zeros((8, 8))
+    table[7, [0, 3, 5]] = [0.36, 0.34, 0.3]
+    table[0, 4] = table[3, 2] = table[4, 7] = table[2, 7] = table[6, 7] = 1.0
+    table[5, [6, 7]] = [0.9, 0.1]
+    found = Generator(bigram_model(codec, table)).most_likely(2, beam=None)
+    assert [(sample.data, round(sample.probability, 6)) for sample in found] == [(b"abc", 0.36), (b"xy", 0.27)]
 
 
 def test_a_prompt_is_kept(toy: Toy) -> None:

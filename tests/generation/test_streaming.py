@@ -1,15 +1,19 @@
 """A stream is the same string, earlier."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from granular_lm.codecs import Codec
+from granular_lm.codecs.byte import ByteCodec
 from granular_lm.errors import OptionError
 from granular_lm.generation import Generator
 from granular_lm.model import LanguageModel
+from granular_lm.runtime import State
+from overlapping import TokensCodec
 
 
 @pytest.fixture
@@ -44,13 +48,41 @@ def test_the_strings_of_a_batch_can_be_streamed(generator: Generator) -> None:
     assert ["".join(generator.stream(index=i, seed=3, max_bytes=30)) for i in range(4)] == [s.text for s in batch]
 
 
-def test_characters_come_before_the_end(generator: Generator) -> None:
-    """The first piece is there when the string is not."""
-    pieces = generator.stream(min_bytes=50, seed=1)
-    assert len(list(itertools.islice(pieces, 3))) == 3
+def test_characters_come_before_the_end(bigram_model: type) -> None:
+    """A character is there when no more than its own bytes have been drawn."""
+    table = np.zeros((257, 257))
+    table[256, 0xC3] = table[0xC3, 0xA9] = table[0xA9, 97] = table[97, 98] = table[98, 256] = 1.0
+    model = bigram_model(ByteCodec(), table)
+    read: list[int] = []
+    step = model.step
+
+    def counted(ids: NDArray[np.integer], state: State) -> tuple[NDArray[np.float64], State]:
+        read.extend(ids.tolist())
+        stepped: tuple[NDArray[np.float64], State] = step(ids, state)
+        return stepped
+
+    model.step = counted
+    pieces = Generator(model).stream()
+    assert next(pieces) == "é"
+    assert read == [256, 0xC3, 0xA9]
+    assert next(pieces) == "a"
+    assert read == [256, 0xC3, 0xA9, 97]
+    assert list(pieces) == ["b"]
 
 
-def test_what_judges_whole_strings_is_refused(generator: Generator) -> None:
-    """Accept and novel need the end."""
-    with pytest.raises(OptionError, match="accept judges a whole string"):
-        generator.stream(accept=bool)
+def test_nothing_shown_is_taken_back(bigram_model: type) -> None:
+    """A cut takes whole tokens, also those that end one character and begin the next."""
+    codec = TokensCodec(b"a", b"\xe6", b"\x97", b"\xa5", b"a\xe6\x97")
+    table = np.zeros((6, 6))
+    table[5, 0] = table[0, 4] = table[4, 3] = table[3, 5] = 1.0
+    generator = Generator(bigram_model(codec, table))
+    for max_bytes in range(1, 8):
+        text = generator.sample(max_bytes=max_bytes).text
+        assert "".join(generator.stream(max_bytes=max_bytes)) == text == ("a" if max_bytes < 5 else "aa日")
+
+
+@pytest.mark.parametrize("judge", [{"accept": bool}, {"novel": True}])
+def test_what_judges_whole_strings_is_refused(generator: Generator, judge: dict[str, Any]) -> None:
+    """They need the end."""
+    with pytest.raises(OptionError, match=f"{next(iter(judge))} judges a whole string"):
+        generator.stream(**judge)

@@ -4,7 +4,9 @@ import sys
 
 import typer
 
+from granular_lm.codecs.utf8 import begun_character
 from granular_lm.generation import Continuation, Generator, SamplingOptions
+from granular_lm.generation.sample import decoded
 from granular_lm.text import to_bytes
 
 CHOICES = 9
@@ -20,45 +22,48 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
     Args:
         generator: What offers and draws.
         prompt: What the string begins with.
-        options: Of drawing; the number of bytes is not limited here.
+        options: Of drawing.
     """
-    text = prompt
+    data = to_bytes(prompt)
     typer.echo(HELP, err=True)
     while True:
-        offered = generator.continuations(text, CHOICES)
-        _show(text, offered)
+        offered = generator.continuations(data, CHOICES)
+        _show(data, offered)
         typer.echo("> ", err=True, nl=False)
         line = sys.stdin.readline()
         if not line:
             break
-        added = _added(generator, text, line.rstrip("\n"), offered, options)
+        added = _added(generator, data, line.rstrip("\n"), offered, options)
         if not added:
             break
-        text += added
+        data += added
     typer.echo(err=True)
-    typer.echo(text)
+    typer.echo(decoded(data, "replace"))
 
 
-def _show(text: str, offered: list[Continuation]) -> None:
-    typer.echo(f"\n{text}", err=True)
+def _show(data: bytes, offered: list[Continuation]) -> None:
+    typer.echo(f"\n{decoded(data, 'replace')}", err=True)
     for number, each in enumerate(offered, start=1):
         typer.echo(f"  {number}  {each.probability:6.1%}  {repr(each.text) if each.text else 'the end'}", err=True)
 
 
-def _added(generator: Generator, text: str, answer: str, offered: list[Continuation], options: SamplingOptions) -> str:
-    """Return what an answer adds to the text; nothing if it ends it."""
+def _added(
+    generator: Generator, data: bytes, answer: str, offered: list[Continuation], options: SamplingOptions
+) -> bytes:
+    """Return what an answer adds; nothing if it ends the string."""
     if answer.isdigit() and 1 <= int(answer) <= len(offered):
-        return offered[int(answer) - 1].text
-    return answer or _drawn(generator, text, options)
+        return offered[int(answer) - 1].data
+    return to_bytes(answer) or _drawn(generator, data, options)
 
 
-def _drawn(generator: Generator, text: str, options: SamplingOptions) -> str:
+def _drawn(generator: Generator, data: bytes, options: SamplingOptions) -> bytes:
     """Return the next characters that the model draws; nothing if it ends the string."""
-    num_bytes = len(to_bytes(text))
-    here: SamplingOptions = {**options, "max_bytes": num_bytes + ROOM, "min_bytes": 0, "accept": None, "novel": False}
+    here: SamplingOptions = {**options, "max_bytes": len(data) + ROOM}
+    begun = begun_character(data)
+    shown = decoded(data[: len(data) - len(begun)], "replace")  # a stream keeps back a character that is not whole
     written = ""
-    for piece in generator.stream(text, index=num_bytes, **here):  # the place is the index: no two draws are alike
+    for piece in generator.stream(data, index=len(data), **here):  # the place is the index: no two draws are alike
         written += piece
-        if len(written) > len(text):
+        if len(written) > len(shown):
             break
-    return written[len(text) :]
+    return to_bytes(written[len(shown) :])[len(begun) :]

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 
 FOR_MOST_LIKELY = {"model", "n", "prompt", "max_bytes", "valid_utf8", "most_likely", "json", "explain", "report"}
+FOR_INTERACTIVE = {
+    *("model", "prompt", "temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"),
+    *("ban", "stop", "valid_utf8", "errors", "seed", "interactive"),
+}
 
 
 def temperatures(text: str) -> float | list[float]:
@@ -75,7 +79,9 @@ def sample(
     ways = {"--stream": stream, "--explain": explain, "--interactive": interactive, "--json": json, "--report": report}
     _refuse_two_of(ways)
     if most_likely:
-        _refuse_beside_most_likely(context)
+        _refuse_beside("--most-likely", FOR_MOST_LIKELY, context)
+    if interactive:
+        _refuse_beside("--interactive", FOR_INTERACTIVE, context)
     from granular_lm.generation import Generator
 
     generator = Generator.from_pretrained(model)
@@ -125,13 +131,14 @@ def _refuse_two_of(ways: Mapping[str, bool]) -> None:
         raise typer.BadParameter(f"{' and '.join(given)} do not go together; give one of them.")
 
 
-def _refuse_beside_most_likely(context: typer.Context) -> None:
-    """Refuse options that a search has no use for, rather than leave them out in silence."""
+def _refuse_beside(way: str, useful: Container[str], context: typer.Context) -> None:
+    """Refuse options that have no meaning beside one, rather than leave them out in silence."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
-    if useless := [name for name in given if name not in FOR_MOST_LIKELY]:
-        names = " and ".join("--" + name.replace("_", "-") for name in useless)
-        raise typer.BadParameter(f"{names} and --most-likely do not go together; leave out one of them.")
+    if useless := [name for name in given if name not in useful]:
+        written = {each.name: each.opts[-1] for each in context.command.params}
+        names = " and ".join(written[name] for name in useless)
+        raise typer.BadParameter(f"{names} and {way} do not go together; leave out one of them.")
 
 
 def _stream(generator: "Generator", n: int, prompt: str, asked: "SamplingOptions") -> None:

@@ -8,15 +8,17 @@ bytes a document decodes to. `granular_lm.testing.check_codec` tests the whole c
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Self, final
+from typing import Any, ClassVar, Self, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from granular_lm.errors import OptionError
+
+Made = TypeVar("Made")
 
 SOME = 1024
 """Documents encoded at a time: they stay in the processor's cache between one pass over them and the next."""
@@ -153,6 +155,18 @@ class Codec(ABC):
         for token in self._token_table:
             digest.update(len(token).to_bytes(4, "little") + token)
         return digest.hexdigest()
+
+    @final
+    def derived(self, make: Callable[[Self], Made]) -> Made:
+        """Return what a function makes of this codec, made once: tables over its tokens, for example."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        made: Made = self._derived[make]
+        return made
+
+    @cached_property
+    def _derived(self) -> dict[Callable[..., Any], Any]:
+        return {}
 
     @cached_property
     def _token_table(self) -> list[bytes]:

@@ -40,8 +40,7 @@ class DocumentSet(Container[object]):
     @classmethod
     def of(cls, documents: Iterable[bytes]) -> "DocumentSet":
         """Return the set of some documents."""
-        joined = b"".join(map(_fingerprint, documents))
-        return cls(np.unique(np.frombuffer(joined, dtype=FINGERPRINT)))
+        return cls(np.unique(np.fromiter(map(_fingerprint, documents), dtype=FINGERPRINT)))
 
     def __contains__(self, data: object) -> bool:
         if not isinstance(data, bytes):

@@ -6,7 +6,6 @@ out of it beforehand, so whatever is drawn can be finished.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +54,7 @@ class Constraint:
         """
         start = state_after(prompt) if valid_utf8 else BETWEEN_CHARACTERS
         if not ban:
-            return replace(_without_ban(codec, valid_utf8), start=start)
+            return replace(codec.derived(_valid_utf8 if valid_utf8 else _any_bytes), start=start)
         utf8 = NEXT_STATE if valid_utf8 else ANY_BYTE
         banned, is_end = occurrences(ban)
         after_prompt = start * len(banned) + run(banned, prompt)
@@ -64,7 +63,7 @@ class Constraint:
         constraint = _over_tokens(codec, _trimmed(table, may_end), may_end)
         start = int(np.searchsorted(states, after_prompt))
         if not constraint.is_allowed[start].any():
-            raise OptionError("ban leaves nothing that may follow the prompt; ban fewer strings.")
+            raise OptionError(f"ban={list(ban)!r:.60} leaves nothing that may follow the prompt; ban fewer strings.")
         return replace(constraint, start=start)
 
     def state_after(self, extra: bytes) -> int:
@@ -76,9 +75,15 @@ class Constraint:
         return self.state_after(extra) != len(self.next_state) - 1
 
 
-@lru_cache(maxsize=8)
-def _without_ban(codec: Codec, valid_utf8: bool) -> Constraint:
-    table = NEXT_STATE if valid_utf8 else np.vstack([ANY_BYTE, ANY_BYTE + 1])
+def _valid_utf8(codec: Codec) -> Constraint:
+    return _of_one_automaton(codec, NEXT_STATE)
+
+
+def _any_bytes(codec: Codec) -> Constraint:
+    return _of_one_automaton(codec, np.vstack([ANY_BYTE, ANY_BYTE + 1]))
+
+
+def _of_one_automaton(codec: Codec, table: NDArray[np.integer]) -> Constraint:
     may_end = np.zeros(len(table), dtype=bool)
     may_end[BETWEEN_CHARACTERS] = True
     return _over_tokens(codec, table.astype(np.int32), may_end)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from granular_lm.codecs.automata import run
 from granular_lm.codecs.utf8 import BETWEEN_CHARACTERS, NEXT_STATE, REJECTED, begun_character, state_after
-from granular_lm.errors import OptionError
 from granular_lm.generation.prompts import Prefix
 from granular_lm.runtime import State
 from granular_lm.scoring import StepModel
@@ -23,10 +22,12 @@ class Continuation:
 
     Attributes:
         text: What is added; empty for the end of the string. A character that the text has begun is in it whole.
-        probability: That the model goes on with these tokens.
+        data: The bytes that are added.
+        probability: That the model goes on with these tokens, the likeliest that write it.
     """
 
     text: str
+    data: bytes
     probability: float
 
 
@@ -68,13 +69,8 @@ def continuations(model: StepModel, data: bytes, n: int, *, beam: int) -> list[C
         data: The text so far.
         n: How many; there may be fewer.
         beam: How many ways to divide the text into tokens are followed at each byte.
-
-    Raises:
-        OptionError: ``n`` is out of range.
     """
-    if n < 1:
-        raise OptionError(f"n={n} is not accepted; give a whole number of at least 1.")
-    start, begun, found, order = state_after(data), begun_character(data), dict[str, float](), count()
+    start, begun, found, order = state_after(data), begun_character(data), dict[bytes, float](), count()
     queue = [(-each.probability, next(order), each) for each in _first(model, data, beam)]
     queue.sort()
     while queue and len(found) < n:
@@ -84,11 +80,14 @@ def continuations(model: StepModel, data: bytes, n: int, *, beam: int) -> list[C
             break
         state = run(NEXT_STATE, extra, start)
         if state == BETWEEN_CHARACTERS:
-            found.setdefault((begun + extra).decode() if extra else "", probability)
+            found.setdefault(extra, probability)
         elif state != REJECTED and extra:
             for each in _next(model, extra, candidate.read()):
                 heappush(queue, (-each.probability, next(order), each))
-    return [Continuation(text, probability) for text, probability in found.items()]
+    return [
+        Continuation((begun + extra).decode() if extra else "", extra, probability)
+        for extra, probability in found.items()
+    ]
 
 
 def _first(model: StepModel, data: bytes, beam: int) -> list[_Candidate]:

@@ -25,6 +25,9 @@ class Drawing:
         streams: Random numbers, a stream for each string: so no string depends on the others.
     """
 
+    last_ids: NDArray[np.int64]
+    """What was drawn last, for the strings that were active then."""
+
     _log_probs: NDArray[np.floating]  # of the next token, (B, V)
     _active: NDArray[np.int64]  # which string each row of the batch is, (B,)
     _states: NDArray[np.int32]  # of the constraint, (B,)
@@ -38,6 +41,7 @@ class Drawing:
         self._model, self._rules, self._prefix, self._streams = model, rules, prefix, streams
         self._steps = Steps(len(streams))
         self._endings: list[EndedBy | None] = [None] * len(streams)
+        self._kept: dict[int, int] = {}  # of the tokens drawn for a string that was cut
         self._active = np.arange(len(streams))
         self._uniforms = np.empty((UNIFORMS_AT_ONCE, len(streams)))
         self._num_drawn = 0
@@ -59,7 +63,7 @@ class Drawing:
         )
         self._num_drawn += 1
         self._steps.note(active, self._log_probs, draws)
-        ids = draws.ids
+        self.last_ids = ids = draws.ids
         if self._is_seen is not None:
             self._is_seen[active, ids] = True
         self._num_bytes += rules.lengths[ids]
@@ -82,11 +86,7 @@ class Drawing:
         drawn: list[int] = self._steps.of(string)["id"].tolist()
         if self._endings[string] == "stop":
             drawn.pop()
-        ids = self._cover(string).ids + drawn
-        if self._endings[string] == "max_bytes" and drawn:
-            ids.pop()  # what did not fit
-            self._cut_to_whole_characters(ids, given=len(ids) - len(drawn) + 1)
-        return ids
+        return self._cover(string).ids + drawn[: self._kept.get(string)]
 
     def data(self, string: int) -> bytes:
         """Return a string as it stands."""
@@ -128,6 +128,10 @@ class Drawing:
             return self._rules.stop_strings.cut(data, len(self._prefix.data))
         return data
 
+    def _before_stop_string(self, string: int) -> bytes:
+        """Return what stands before the first stop string: all of it where there is none."""
+        return self._data_of(self.ids(string), "stop_string")
+
     def _begin(self) -> None:
         """Draw what covers the prompt."""
         rules, prefix, count = self._rules, self._prefix, len(self._streams)
@@ -136,11 +140,7 @@ class Drawing:
         covers = rules.draw_covers(prefix, uniforms)
         extra = [prefix.extra[cover] for cover in covers.indices.tolist()]
         self._num_bytes = len(prefix.data) + np.array(list(map(len, extra)), dtype=np.int64)
-        is_over = self._num_bytes > rules.options.max_bytes
-        self._covers = np.where(
-            is_over, 0, covers.indices
-        )  # 0 is the likeliest of those that end where the prompt does
-        self._cover_log_probs, self._cover_masked = covers.log_probs, covers.masked
+        self._covers, self._cover_log_probs, self._cover_masked = covers
         self._states = np.array([rules.constraint.state_after(each) for each in extra], dtype=np.int32)
         if rules.stop_strings is not None:
             self._stop_states = np.array([rules.stop_strings.start(each) for each in extra], dtype=np.int32)
@@ -170,8 +170,13 @@ class Drawing:
             return []
         strings: list[int] = self._active[has_ended].tolist()
         for string, num_bytes in zip(strings, self._num_bytes[has_ended].tolist(), strict=True):
-            is_stop, is_over = num_bytes >= STOP_LENGTH, num_bytes > most
-            self._endings[string] = "stop" if is_stop else "max_bytes" if is_over else "stop_string"
+            if num_bytes >= STOP_LENGTH:
+                self._endings[string] = "stop"
+            elif rules.stop_strings is not None and len(self._before_stop_string(string)) <= min(most, num_bytes - 1):
+                self._endings[string] = "stop_string"
+            else:
+                self._endings[string] = "max_bytes"
+                self._cut(string)
         self._order = self._reading.keep(~has_ended)
         self._active = self._active[self._order]
         self._states = self._states[self._order]
@@ -181,13 +186,25 @@ class Drawing:
             self._stop_states = self._stop_states[self._order]
         return strings
 
-    def _cut_to_whole_characters(self, ids: list[int], *, given: int) -> None:
-        """Take back tokens until the string ends between characters, but none of those that cover the prompt."""
-        codec = self._rules.codec
-        while self._rules.options.valid_utf8 and len(ids) > given:
-            if not begun_character(codec.decode_bytes(ids[-3:])):  # three tokens have at least three bytes
-                break
+    def _cut(self, string: int) -> None:
+        """Take back the tokens of a string that do not fit, and those of a character that is not whole without them."""
+        rules, ids = self._rules, self.ids(string)
+        given = len(self._cover(string).ids)
+        if len(ids) > given:
+            ids.pop()  # the only one that does not fit
+        while len(ids) > given and self._is_in_character(ids):
             ids.pop()
+        self._kept[string] = len(ids) - given
+        extra = self._prefix.extra[self._covers[string]]
+        fits = len(self._prefix.data) + len(extra) <= rules.options.max_bytes
+        if len(ids) == given and extra and (not fits or self._is_in_character(ids)):
+            self._covers[string] = 0  # the likeliest of those that end where the prompt does
+            self._cover_log_probs[string] = self._cover_masked[string] = 0.0  # which was not drawn
+
+    def _is_in_character(self, ids: list[int]) -> bool:
+        """Whether a string that has to be valid UTF-8 ends inside of a character."""
+        tail = self._rules.codec.decode_bytes(ids[-3:])  # three tokens have at least three bytes
+        return self._rules.options.valid_utf8 and bool(begun_character(tail))
 
     def _next_uniforms(self) -> NDArray[np.float64]:
         """Return the next random number of each active string, from its own stream."""

@@ -9,7 +9,7 @@ import numpy as np
 from granular_lm.errors import OptionError, SamplingError
 from granular_lm.generation.continuations import Continuation, continuations
 from granular_lm.generation.drawing import Drawing
-from granular_lm.generation.options import Options, SamplingOptions, raw_prompt
+from granular_lm.generation.options import Options, SamplingOptions, check_integer, raw_prompt
 from granular_lm.generation.prompts import Prefix
 from granular_lm.generation.rules import Rules
 from granular_lm.generation.sample import Sample
@@ -71,8 +71,7 @@ class Generator:
             OptionError: An option is out of range, or nothing may follow.
             SamplingError: A string was drawn ``max_draws`` times and never accepted.
         """
-        if n < 0:
-            raise OptionError(f"n={n} is not accepted; give 0 or more.")
+        check_integer("n", n, least=0)
         asked, data = Options(**options), raw_prompt(prompt)
         documents = self._documents(are_needed=asked.novel)
         rules = Rules(self.model.codec, asked, data)
@@ -92,6 +91,7 @@ class Generator:
             OptionError: As for `sample`; ``accept`` and ``novel`` judge whole strings, so they are refused.
         """
         asked, data = Options(**options), raw_prompt(prompt)
+        check_integer("index", index, least=0)
         for name, given in (("accept", asked.accept is not None), ("novel", asked.novel)):
             if given:
                 raise OptionError(f"{name} judges a whole string, and a stream has none yet; call sample instead.")
@@ -124,6 +124,9 @@ class Generator:
             OptionError: An option is out of range.
             SamplingError: There are fewer strings, or a proof would take too many beginnings.
         """
+        check_integer("n", n, least=1)
+        if beam is not None:
+            check_integer("beam", beam, least=1)
         data = raw_prompt(prompt)
         rules = Rules(self.model.codec, Options(max_bytes=max_bytes, valid_utf8=valid_utf8), data)
         found = most_likely(self.model, rules, data, n=n, beam=beam)
@@ -131,6 +134,8 @@ class Generator:
 
     def continuations(self, prompt: str | bytes = "", n: int = 10, *, prompt_beam: int = 32) -> list[Continuation]:
         """Return the ``n`` most likely next tokens after a prompt as whole characters, with their probabilities."""
+        check_integer("n", n, least=1)
+        check_integer("prompt_beam", prompt_beam, least=1)
         return continuations(self.model, raw_prompt(prompt), n, beam=prompt_beam)
 
     def _draw(
@@ -175,7 +180,7 @@ class Generator:
 
 def _streams(seed: int, indices: Sequence[int], attempt: int = 0) -> list[np.random.Generator]:
     """Return the random numbers of some strings: a string's own, whatever else is drawn, and other ones each time."""
-    return [np.random.default_rng([seed, index, attempt]) for index in indices]
+    return [np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, attempt))) for index in indices]
 
 
 def _is_accepted(sample: Sample, options: Options) -> bool:

@@ -3,7 +3,8 @@
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral
 from typing import TypedDict
 
 from granular_lm.errors import OptionError
@@ -28,7 +29,7 @@ class SamplingOptions(TypedDict, total=False):
             suits subwords: strings of bytes cannot do without repeating them.
         max_bytes: Cut a string that grows longer than this many bytes, the prompt included, behind the last token that
             fits and ends a character; `Sample.ended_by` is ``"max_bytes"`` then. Nothing else about it changes.
-        min_bytes: Do not end a string before it has this many bytes, the prompt included.
+        min_bytes: Let the model not end a string before it has this many bytes, the prompt included. A stop string may.
         valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then. Like
             ``ban`` and ``min_bytes``, that takes tokens away step by step; it does not weigh whole strings.
         errors: What bytes that are not valid UTF-8 look like in the text: ``"replace"`` is U+FFFD, ``"space"`` a space.
@@ -62,19 +63,13 @@ class SamplingOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """`SamplingOptions` with the defaults, checked.
+class Options(Strategy):
+    """`SamplingOptions` with the defaults, checked: those of a strategy, and these.
 
     Raises:
         OptionError: An option is out of range.
     """
 
-    temperature: float | Sequence[float] = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-    min_p: float | None = None
-    typical_p: float | None = None
-    repetition_penalty: float = 1.0
     max_bytes: int = 200
     min_bytes: int = 0
     valid_utf8: bool = True
@@ -88,31 +83,24 @@ class Options:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        _check_integer("max_bytes", self.max_bytes, least=1, most=MOST_BYTES)
-        _check_integer("min_bytes", self.min_bytes, least=0, most=self.max_bytes)
-        _check_integer("max_draws", self.max_draws, least=1)
-        _check_integer("prompt_beam", self.prompt_beam, least=1)
+        super().__post_init__()
+        check_integer("max_bytes", self.max_bytes, least=1, most=MOST_BYTES)
+        check_integer("min_bytes", self.min_bytes, least=0, most=self.max_bytes)
+        check_integer("max_draws", self.max_draws, least=1)
+        check_integer("prompt_beam", self.prompt_beam, least=1)
         if self.seed is not None:
-            _check_integer("seed", self.seed, least=0)
+            check_integer("seed", self.seed, least=0)
         if self.errors not in ERRORS:
             raise OptionError(f"errors={self.errors!r} is not accepted; give one of {', '.join(ERRORS)}.")
         if self.accept is not None and not callable(self.accept):
             raise OptionError(f"accept={self.accept!r} is not accepted; give a function of a text.")
         for name in ("ban", "stop"):
             _check_strings(name, getattr(self, name))
-        _ = self.strategy
 
     @property
     def strategy(self) -> Strategy:
         """How the model's distribution is changed."""
-        return Strategy(
-            temperature=self.temperature,
-            top_k=self.top_k,
-            top_p=self.top_p,
-            min_p=self.min_p,
-            typical_p=self.typical_p,
-            repetition_penalty=self.repetition_penalty,
-        )
+        return Strategy(**{each.name: getattr(self, each.name) for each in fields(Strategy)})
 
     def any_seed(self) -> int:
         """Return the seed, or a new one where none was given."""
@@ -144,15 +132,16 @@ def _raw(string: str | bytes) -> bytes:
     return to_bytes(string) if isinstance(string, str) else string
 
 
-def _check_integer(name: str, value: object, *, least: int, most: float = math.inf) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+def check_integer(name: str, value: object, *, least: int, most: float = math.inf) -> None:
+    """Raise `OptionError` unless ``value`` is a whole number from ``least`` to ``most``."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
         range_ = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
         raise OptionError(f"{name}={value!r} is not accepted; give a whole number {range_}.")
 
 
 def _check_strings(name: str, strings: object) -> None:
     if isinstance(strings, str | bytes) or not isinstance(strings, Sequence):
-        raise OptionError(f"{name}={strings!r} is not accepted; give a list of strings, such as [{strings!r}].")
+        raise OptionError(f"{name}={strings!r} is not accepted; give a list of strings, such as {name}=['a', 'b'].")
     for string in strings:
         if not isinstance(string, str | bytes) or not string:
             raise OptionError(f"{name} holds {string!r}; give strings, str or bytes, that are not empty.")

@@ -13,7 +13,6 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from operator import attrgetter, itemgetter
 
 import numpy as np
@@ -83,7 +82,7 @@ class Prefix:
         self.data = data
         self.lost = -np.inf
         self._model = model
-        self._tokens = _tokens_by_bytes(model.codec)
+        self._tokens = model.codec.derived(_TokensByBytes)
         places = self._read(beam)
         self._last = places[len(data)]
         self._paths = list(self._last.paths)
@@ -204,8 +203,3 @@ class _TokensByBytes:
             if not token.startswith(rest):
                 return
             yield token, token_id
-
-
-@lru_cache(maxsize=8)
-def _tokens_by_bytes(codec: Codec) -> _TokensByBytes:
-    return _TokensByBytes(codec)

@@ -34,7 +34,7 @@ class Sampled:
 
     @classmethod
     def of(cls, samples: Iterable[Sample]) -> "Sampled":
-        """Count samples; what is held of each is a few bytes."""
+        """Count samples; what is held of each is its length and a number, a hundred bytes."""
         lengths, seen = array("L"), set[int]()
         copies = unknown = valid = finished = 0
         for sample in samples:

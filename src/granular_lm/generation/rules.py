@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from granular_lm.codecs import Codec
 from granular_lm.codecs.automata import START, occurrences, over_tokens, run
 from granular_lm.codecs.utf8 import MISSING_BYTES, state_after
-from granular_lm.errors import OptionError
+from granular_lm.errors import ModelError, OptionError
 from granular_lm.generation.constraints import Constraint
 from granular_lm.generation.options import Options
 from granular_lm.generation.prompts import Prefix
@@ -114,7 +114,7 @@ class Rules:
         weights *= factors
         cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
         allowed = cumulative[:, -1]
-        if self._is_plain and np.count_nonzero(allowed) == len(allowed):
+        if self._is_plain and np.count_nonzero(allowed > 0) == len(allowed):
             return Draws(draw(cumulative, uniforms), allowed, None)
         changed = self._changed(log_probs, factors > 0, step=step, is_seen=is_seen)
         ids = draw(np.exp(changed).cumsum(axis=-1), uniforms)
@@ -136,6 +136,13 @@ class Rules:
         missing = int(MISSING_BYTES[state_after(prompt)]) if self.options.valid_utf8 else 0
         return missing - 1 + int(self.codec.token_lengths.max()) if missing else 1
 
+    def _ways_out(self) -> str:
+        """Return which of the options given may be loosened."""
+        ways = [f"ban fewer strings than {list(self.options.ban)!r:.60}"] if self.options.ban else []
+        ways += [f"lower min_bytes={self.options.min_bytes}"] if self.options.min_bytes else []
+        ways += ["give valid_utf8=False"] if self.options.valid_utf8 else []
+        return ", or ".join(ways) or "the model gives no token a probability"
+
     def _changed(
         self,
         log_probs: NDArray[np.floating],
@@ -145,12 +152,11 @@ class Rules:
         is_seen: NDArray[np.bool_] | None,
     ) -> LogProbs:
         """Return the distribution to draw from, by way of logarithms: nothing is too small for those."""
+        if np.isnan(log_probs).any():
+            raise ModelError("the model gives NaN for a probability; its weights are no use, train it again.")
         allowed = np.where(is_allowed, log_probs.astype(np.float64), -np.inf)
         if (allowed.max(axis=-1) == -np.inf).any():
-            raise OptionError(
-                "a string has come to where nothing may follow; "
-                f"ban fewer strings, or lower min_bytes={self.options.min_bytes}."
-            )
+            raise OptionError(f"a string has come to where nothing may follow; {self._ways_out()}.")
         return self.strategy.apply(allowed, step=step, is_seen=is_seen)
 
 
@@ -181,14 +187,20 @@ class StopStrings:
         return self._is_found[states]
 
     def cut(self, data: bytes, start: int) -> bytes:
-        """Return what stands before the first of the strings, looked for from ``start``."""
-        found = (data.find(string, start) for string in self._strings)
-        return data[: min((position for position in found if position >= 0), default=len(data))]
+        """Return what stands before the string that is complete first, looked for from ``start``."""
+        state = START
+        for end in range(start, len(data)):
+            state = int(self._bytes[state, data[end]])
+            if self._is_found[state]:
+                complete = data[start : end + 1]
+                return data[: end + 1 - max(len(each) for each in self._strings if complete.endswith(each))]
+        return data
 
-    def certain(self, data: bytes) -> int:
-        """Return how many of the bytes stay, whatever follows: the rest may begin one of the strings."""
+    def begun(self, data: bytes) -> int:
+        """Return how many bytes at the end of ``data`` may begin one of the strings."""
         longest = min(len(data), max(map(len, self._strings)) - 1)
-        for length in range(longest, 0, -1):
-            if any(string.startswith(data[-length:]) for string in self._strings):
-                return len(data) - length
-        return len(data)
+        beginnings = (length for length in range(longest, 0, -1) if self._begins_with(data[-length:]))
+        return next(beginnings, 0)
+
+    def _begins_with(self, data: bytes) -> bool:
+        return any(string.startswith(data) for string in self._strings)

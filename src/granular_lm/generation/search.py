@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.errors import OptionError, SamplingError
+from granular_lm.errors import SamplingError
 from granular_lm.generation.prompts import Prefix
 from granular_lm.generation.rules import Rules
 from granular_lm.generation.sample import Sample, decoded, novelty
@@ -21,6 +21,8 @@ from granular_lm.runtime import State, select_rows
 from granular_lm.scoring import StepModel
 
 FIRST_BEAM, WIDEST_BEAM, WIDENING = 256, 16_384, 4
+MOST_CELLS = 2**23
+"""Of the table of beginnings and tokens: some hundred megabytes."""
 
 
 @dataclass(slots=True)
@@ -86,16 +88,12 @@ def most_likely(model: StepModel, rules: Rules, prompt: bytes, *, n: int, beam: 
         beam: How many beginnings are followed; None for as many as prove the answer.
 
     Raises:
-        OptionError: ``n`` or ``beam`` is out of range.
         SamplingError: There are fewer strings, or the widest beam proves nothing.
     """
-    for name, value in (("n", n), ("beam", beam)):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise OptionError(f"{name}={value!r} is not accepted; give a whole number of at least 1.")
     width, found = beam or FIRST_BEAM, Found(n)
     _search(model, rules, prompt, width, found)
     while beam is None and not found.is_proved:
-        if width >= WIDEST_BEAM:
+        if width >= min(WIDEST_BEAM, MOST_CELLS // rules.codec.vocab_size):
             raise SamplingError(
                 f"following {width} beginnings proves nothing: one that was left out has a probability of "
                 f"{math.exp(found.lost):.2g}, the strings found have {math.exp(found.bound):.2g}; "
@@ -168,10 +166,11 @@ def _take_finished(rules: Rules, beginnings: _Beginnings, found: Found) -> None:
     """Take in the strings that end here."""
     log_probs = beginnings.log_probs + beginnings.next_log_probs[:, rules.codec.stop_id]
     log_probs[~rules.constraint.may_end[beginnings.states]] = -np.inf
-    for row in np.argsort(-log_probs)[: found.n].tolist():
-        if log_probs[row] > found.bound:
-            ids = beginnings.ids[row]
-            found.add(rules.codec.decode_bytes(ids), float(log_probs[row]), ids)
+    for row in np.argsort(-log_probs).tolist():
+        if log_probs[row] <= found.bound:
+            break
+        ids = beginnings.ids[row]
+        found.add(rules.codec.decode_bytes(ids), float(log_probs[row]), ids)
 
 
 def _longer(model: StepModel, rules: Rules, beginnings: _Beginnings, width: int, found: Found) -> _Beginnings | None:

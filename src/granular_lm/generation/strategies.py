@@ -6,8 +6,9 @@ typical.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,7 @@ class Strategy:
             raise OptionError(f"temperature={self.temperature!r} is not accepted; give 0 (most likely) or more.")
         if not _is_number(self.repetition_penalty) or not 1 <= self.repetition_penalty < math.inf:
             raise OptionError(f"repetition_penalty={self.repetition_penalty!r} is not accepted; give 1 (none) or more.")
-        if self.top_k is not None and (not isinstance(self.top_k, int) or self.top_k < 1):
+        if self.top_k is not None and (isinstance(self.top_k, bool) or not _is_integer(self.top_k) or self.top_k < 1):
             raise OptionError(f"top_k={self.top_k!r} is not accepted; give a whole number of at least 1.")
         for name in ("top_p", "min_p", "typical_p"):
             value = getattr(self, name)
@@ -128,7 +129,9 @@ class Strategy:
     @property
     def changes_nothing(self) -> bool:
         """Whether strings are drawn from the model as it is."""
-        return self == Strategy()
+        kept = (self.top_k, self.top_p, self.min_p, self.typical_p)
+        is_plain = self.repetition_penalty == 1 and all(temperature == 1 for temperature in self._temperatures)
+        return is_plain and all(each is None for each in kept)
 
     def apply(self, log_probs: LogProbs, *, step: int = 0, is_seen: NDArray[np.bool_] | None = None) -> LogProbs:
         """Return the distribution to draw from.
@@ -156,7 +159,7 @@ class Strategy:
 
     @property
     def _temperatures(self) -> Sequence[float]:
-        return [self.temperature] if isinstance(self.temperature, int | float | str) else self.temperature
+        return list(self.temperature) if isinstance(self.temperature, Iterable) else [self.temperature]
 
 
 def draw(cumulative: NDArray[np.float64], uniforms: NDArray[np.floating]) -> NDArray[np.int64]:
@@ -176,7 +179,11 @@ def draw(cumulative: NDArray[np.float64], uniforms: NDArray[np.floating]) -> NDA
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, Integral)
 
 
 def _only(log_probs: LogProbs, kept: NDArray[np.int64]) -> LogProbs:

@@ -229,6 +229,8 @@ def _trained(
         "ended": trainer.ended,
         "options": asdict(trainer.options),
     }
-    if base is not None and base.documents is not None:
-        known |= base.documents
-    return LanguageModel(trainer.codec, trainer.network.config, trainer.best_weights, training=about, documents=known)
+    documents_known: DocumentSet | None = known
+    if base is not None:  # one that does not know its own would take copies of them for new strings
+        documents_known = None if base.documents is None else known | base.documents
+    config, weights = trainer.network.config, trainer.best_weights
+    return LanguageModel(trainer.codec, config, weights, training=about, documents=documents_known)
