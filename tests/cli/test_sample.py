@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_explain_tells_the_bits(run: Run, model: Path) -> None:
     lines = out.splitlines()
     assert code == 0
     assert lines[0].startswith("bits a byte: up to 0.5")
-    assert lines[1::2] == ["".join(c if c.isprintable() else "\ufffd" for c in line) for line in plain]
+    assert lines[1::2] == ["".join("\ufffd" if unicodedata.category(c) == "Cc" else c for c in line) for line in plain]
     sample = Generator.from_pretrained(model).sample(seed=1, max_bytes=30)
     assert f"{-sample.log_prob / 0.6931471805599453:.1f} bits, " in lines[2]
 
@@ -134,7 +135,8 @@ def test_a_text_that_ends_inside_a_character_is_completed(model: Path) -> None:
         (["--explain", "--report"], "--explain and --report do not go together"),
         (["--interactive", "-n", "3"], "--number and --interactive do not go together"),
         (["--most-likely", "--ban", "a"], "--ban and --most-likely do not go together"),
-        (["--stream", "--novel"], "novel judges a whole string"),
+        (["--stream", "--novel"], "--novel and --stream do not go together"),
+        (["--max-draws", "0"], "max_draws=0"),
         (["--temperature", "warm"], "'warm' is no temperature"),
         (["--accept", "("], "'(' is no regular expression"),
         (["--errors", "ignore"], "errors='ignore'"),
@@ -157,6 +159,24 @@ def test_what_is_never_accepted_is_one_line(run: Run, model: Path) -> None:
     code, out, err = run("sample", model, *SHORT, "--accept", "[0-9]{12}[a-z]{9}")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert "no string was accepted in 100 draws" in err
+
+
+def test_a_step_may_be_taken_back_and_numbers_typed(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A minus goes back, as far as the prompt; after a backslash it is text, as is a number."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(" a\n 5\n-\n\\3\n\\-\n"))
+    assert run("sample", model, "--interactive", "--prompt", "I am")[1] == "I am a3-\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO("-\n-\n!\n"))
+    assert run("sample", model, "--interactive", "--prompt", "I am")[1] == "I am!\n"
+
+
+def test_joined_emoji_stay_whole_in_colours(run: Run, model: Path) -> None:
+    """A cook, a dark thumb and a vowel sign are each in one colour, nothing in them replaced."""
+    from granular_lm.cli.explain import coloured
+
+    text = "👩‍🍳👍🏿\u09b7\u09bf a\x07"
+    sample = Generator.from_pretrained(model).sample(text, max_bytes=40, seed=1)
+    spans = [coloured(sample).plain[span.start : span.end] for span in coloured(sample).spans]
+    assert spans[:6] == ["👩‍🍳", "👍🏿", "\u09b7\u09bf", " ", "a", "\ufffd"]
 
 
 def test_answers_may_come_from_a_pipe(model: Path) -> None:

@@ -216,6 +216,8 @@ def test_a_name_is_no_model() -> None:
         ({"max_draws": 0}, "max_draws=0"),
         ({"prompt_beam": 0}, "prompt_beam=0"),
         ({"top_k": True}, "top_k=True"),
+        ({"temprature": 1}, "temprature=1 is not accepted: it is no option of sampling; did you mean temperature"),
+        ({"zzz": 1}, "zzz=1 .* there are temperature, "),
         ({"temperature": "warm"}, "temperature='warm'"),
         ({"prompt": "four", "max_bytes": 4}, "no room after the prompt of 4 bytes; give at least 5"),
         ({"prompt": "\udcf0\udc9f", "max_bytes": 3}, "no room after the prompt of 2 bytes; give at least"),
@@ -232,6 +234,8 @@ def test_impossible_options_are_refused(generator: Generator, options: dict[str,
         generator.stream(index=-1)
     with pytest.raises(OptionError, match="prompt_beam=0"):
         generator.continuations(prompt_beam=0)
+    with pytest.raises(OptionError, match="n=1000000"):
+        generator.continuations(n=1000000)
     assert generator.sample_batch(0) == []
 
 

@@ -47,6 +47,14 @@ def test_strings_are_counted_not_ways_to_write_them(bigram_model: type) -> None:
     assert [(sample.data, round(sample.probability, 6)) for sample in found] == [(b"abc", 0.36), (b"xy", 0.27)]
 
 
+def test_short_strings_may_be_left_out(toy: Toy) -> None:
+    """At least so many bytes, and of those the likeliest."""
+    every = {data: p for data, p in enumerated(toy, 5).items() if 3 <= len(data) <= 5}
+    expected = [data for data, _ in sorted(every.items(), key=lambda each: -each[1])[:4]]
+    found = Generator(toy.model).most_likely(4, min_bytes=3, max_bytes=5, beam=None)
+    assert [sample.data for sample in found] == expected
+
+
 def test_a_prompt_is_kept(toy: Toy) -> None:
     """Among strings that begin with it, also where a token reaches past it."""
     every = {data: p for data, p in enumerated(toy, 5).items() if data.startswith(b"ab")}

@@ -1,5 +1,6 @@
 """``granular-lm sample --explain``: how surprising each character was, in colour."""
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -8,7 +9,10 @@ from rich.text import Text
 
 from granular_lm.cli.output import output_width
 from granular_lm.generation import Sample
+from granular_lm.text import to_bytes, to_text
 
+JOINER = "\u200d"
+SKIN_TONES = tuple(map(chr, range(0x1F3FB, 0x1F400)))
 COLOURS = ((0.5, "green"), (1.0, "cyan"), (2.0, "yellow"), (4.0, "dark_orange"), (float("inf"), "red"))
 """A colour for up to so many bits a byte."""
 
@@ -27,7 +31,7 @@ def coloured(sample: Sample) -> Text:
     text = Text()
     bits = byte_bits(sample)
     for character, start, end in _characters(sample):
-        text.append(character, style=_colour(float(bits[start:end].mean()) if end > start else 0.0))
+        text.append(character, style=_colour(float(bits[start:end].mean())))
     return text
 
 
@@ -41,12 +45,24 @@ def byte_bits(sample: Sample) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
 
 
 def _characters(sample: Sample) -> Iterator[tuple[str, int, int]]:
-    """Yield each character with the bytes that it stands for."""
-    start = 0
-    for character in sample.data.decode("utf-8", "surrogateescape"):
-        end = start + len(character.encode("utf-8", "surrogateescape"))
-        yield (character if character.isprintable() else "\ufffd"), start, end
-        start = end
+    """Yield each character as it is seen, with the bytes that it stands for: marks and joined emoji stay together."""
+    text = to_text(sample.data)
+    start, first = 0, 0
+    for position, character in enumerate(text):
+        is_last = position + 1 == len(text)
+        if is_last or not (_joins(text[position + 1]) or character == JOINER):
+            end = start + len(to_bytes(text[first : position + 1]))
+            yield "".join(map(_shown, text[first : position + 1])), start, end
+            start, first = end, position + 1
+
+
+def _joins(character: str) -> bool:
+    """Whether a character is written onto the one before it."""
+    return character in (JOINER, *SKIN_TONES) or unicodedata.category(character).startswith("M")
+
+
+def _shown(character: str) -> str:
+    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character
 
 
 def _colour(bits: float) -> str:

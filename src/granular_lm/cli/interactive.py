@@ -11,7 +11,11 @@ from granular_lm.text import to_bytes
 
 CHOICES = 9
 ROOM = 64
-HELP = "a number takes a continuation, Enter draws one, other text is taken as it is, Ctrl-D ends"
+BACK, LITERAL = "-", "\\"
+HELP = (
+    "a number takes a continuation, Enter draws one, - takes the last step back, Ctrl-D ends;\n"
+    "other text is taken as it is, after a backslash even a number or -"
+)
 
 
 def write_together(generator: Generator, prompt: str, options: SamplingOptions) -> None:
@@ -24,7 +28,7 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
         prompt: What the string begins with.
         options: Of drawing.
     """
-    data = to_bytes(prompt)
+    data, before = to_bytes(prompt), list[bytes]()
     typer.echo(HELP, err=True)
     while True:
         offered = generator.continuations(data, CHOICES)
@@ -33,9 +37,14 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
         line = sys.stdin.readline()
         if not line:
             break
-        added = _added(generator, data, line.rstrip("\n"), offered, options)
+        answer = line.rstrip("\n")
+        if answer == BACK:
+            data = before.pop() if before else data
+            continue
+        added = _added(generator, data, answer, offered, options)
         if not added:
             break
+        before.append(data)
         data += added
     typer.echo(err=True)
     typer.echo(decoded(data, "replace"))
@@ -53,7 +62,7 @@ def _added(
     """Return what an answer adds; nothing if it ends the string."""
     if answer.isdigit() and 1 <= int(answer) <= len(offered):
         return offered[int(answer) - 1].data
-    return to_bytes(answer) or _drawn(generator, data, options)
+    return to_bytes(answer.removeprefix(LITERAL)) or _drawn(generator, data, options)
 
 
 def _drawn(generator: Generator, data: bytes, options: SamplingOptions) -> bytes:

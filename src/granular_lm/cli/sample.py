@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from granular_lm.generation.report import Sampled
 
 
-FOR_MOST_LIKELY = {"model", "n", "prompt", "max_bytes", "valid_utf8", "most_likely", "json", "explain", "report"}
-FOR_INTERACTIVE = {
-    *("model", "prompt", "temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"),
-    *("ban", "stop", "valid_utf8", "errors", "seed", "interactive"),
+FOR_MOST_LIKELY = {
+    *("model", "n", "prompt", "min_bytes", "max_bytes", "valid_utf8"),
+    *("most_likely", "json", "explain", "report"),
 }
+DRAWING = {
+    *("model", "prompt", "temperature", "top_k", "top_p", "min_p", "typical_p", "repetition_penalty"),
+    *("ban", "stop", "valid_utf8", "errors", "seed"),
+}
+FOR_INTERACTIVE = {*DRAWING, "interactive"}
+FOR_STREAM = {*DRAWING, "n", "min_bytes", "max_bytes", "stream"}
 
 
 def temperatures(text: str) -> float | list[float]:
@@ -49,7 +54,7 @@ def sample(
         typer.Option(
             parser=temperatures,
             metavar="T[,T...]",
-            help="1 as the model is, lower is safer, 0 is the likeliest; several take turns, step by step.",
+            help="1 as the model is, lower is safer, 0 takes the likeliest token; several take turns.",
         ),
     ] = "1.0",
     top_k: Annotated[int | None, typer.Option(help="Draw from this many of the likeliest tokens.")] = None,
@@ -64,6 +69,7 @@ def sample(
     accept: Annotated[
         Any, typer.Option(parser=pattern, metavar="REGEX", help="Keep strings in which this is found.")
     ] = None,
+    max_draws: Annotated[int, typer.Option(help="How often to draw for a string that is accepted.")] = 100,
     novel: Annotated[bool, typer.Option("--novel", help="Keep strings that are no training document.")] = False,
     valid_utf8: Annotated[bool, typer.Option(help="Draw valid UTF-8 alone.")] = True,
     errors: Annotated[str, typer.Option(help="What invalid bytes look like: replace or space.")] = "replace",
@@ -78,6 +84,8 @@ def sample(
     """Draw strings from a model, one a line; with --json one object a line."""
     ways = {"--stream": stream, "--explain": explain, "--interactive": interactive, "--json": json, "--report": report}
     _refuse_two_of(ways)
+    if stream:
+        _refuse_beside("--stream", FOR_STREAM, context)
     if most_likely:
         _refuse_beside("--most-likely", FOR_MOST_LIKELY, context)
     if interactive:
@@ -98,6 +106,7 @@ def sample(
         "stop": stop or [],
         "accept": None if accept is None else lambda text: accept.search(text) is not None,
         "novel": novel,
+        "max_draws": max_draws,
         "valid_utf8": valid_utf8,
         "errors": errors,
         "seed": seed,
@@ -110,7 +119,8 @@ def sample(
         _stream(generator, n, prompt, asked)
     else:
         if most_likely:
-            drawn = iter(generator.most_likely(n, prompt, max_bytes=max_bytes, valid_utf8=valid_utf8))
+            limits = {"min_bytes": min_bytes, "max_bytes": max_bytes}
+            drawn = iter(generator.most_likely(n, prompt, **limits, valid_utf8=valid_utf8))
         else:
             drawn = generator.iter_samples(n, prompt, **asked)
         if report:

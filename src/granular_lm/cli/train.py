@@ -13,7 +13,10 @@ import typer
 from granular_lm.cli import options
 from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json
 
-MODEL_FILES = {"README.md", "codec", "config.json", "learning-curve.svg", "metrics.jsonl", "model.safetensors"}
+MODEL_FILES = {
+    *("README.md", "codec", "config.json", "documents.bin", "model.safetensors"),
+    *("learning-curve.svg", "metrics.jsonl"),
+}
 
 if TYPE_CHECKING:
     from granular_lm.model import LanguageModel

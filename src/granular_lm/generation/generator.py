@@ -9,7 +9,7 @@ import numpy as np
 from granular_lm.errors import OptionError, SamplingError
 from granular_lm.generation.continuations import Continuation, continuations
 from granular_lm.generation.drawing import Drawing
-from granular_lm.generation.options import Options, SamplingOptions, check_integer, raw_prompt
+from granular_lm.generation.options import Options, SamplingOptions, check_integer, checked, raw_prompt
 from granular_lm.generation.prompts import Prefix
 from granular_lm.generation.rules import Rules
 from granular_lm.generation.sample import Sample
@@ -72,7 +72,7 @@ class Generator:
             SamplingError: A string was drawn ``max_draws`` times and never accepted.
         """
         check_integer("n", n, least=0)
-        asked, data = Options(**options), raw_prompt(prompt)
+        asked, data = checked(options), raw_prompt(prompt)
         documents = self._documents(are_needed=asked.novel)
         rules = Rules(self.model.codec, asked, data)
         return self._draw(n, data, rules, asked.any_seed(), documents)
@@ -90,7 +90,7 @@ class Generator:
         Raises:
             OptionError: As for `sample`; ``accept`` and ``novel`` judge whole strings, so they are refused.
         """
-        asked, data = Options(**options), raw_prompt(prompt)
+        asked, data = checked(options), raw_prompt(prompt)
         check_integer("index", index, least=0)
         for name, given in (("accept", asked.accept is not None), ("novel", asked.novel)):
             if given:
@@ -105,6 +105,7 @@ class Generator:
         prompt: str | bytes = "",
         *,
         beam: int | None = 64,
+        min_bytes: int = 0,
         max_bytes: int = 200,
         valid_utf8: bool = True,
     ) -> list[Sample]:
@@ -117,6 +118,7 @@ class Generator:
             prompt: What each of them begins with.
             beam: How many beginnings are followed at each step. None follows as many as it takes to prove that no other
                 string is more likely.
+            min_bytes: Shortest string.
             max_bytes: Longest string.
             valid_utf8: Whether every string has to be valid UTF-8.
 
@@ -128,13 +130,23 @@ class Generator:
         if beam is not None:
             check_integer("beam", beam, least=1)
         data = raw_prompt(prompt)
-        rules = Rules(self.model.codec, Options(max_bytes=max_bytes, valid_utf8=valid_utf8), data)
+        options = Options(min_bytes=min_bytes, max_bytes=max_bytes, valid_utf8=valid_utf8)
+        rules = Rules(self.model.codec, options, data)
         found = most_likely(self.model, rules, data, n=n, beam=beam)
         return [described(self.model, ids, self._documents(are_needed=False)) for ids in found]
 
     def continuations(self, prompt: str | bytes = "", n: int = 10, *, prompt_beam: int = 32) -> list[Continuation]:
-        """Return the ``n`` most likely next tokens after a prompt as whole characters, with their probabilities."""
-        check_integer("n", n, least=1)
+        """Return the most likely next tokens after a prompt as whole characters, with their probabilities.
+
+        Args:
+            prompt: The text so far.
+            n: How many, at most as many as the codec has tokens.
+            prompt_beam: How many ways to divide the prompt into tokens are followed at each byte.
+
+        Raises:
+            OptionError: An option is out of range.
+        """
+        check_integer("n", n, least=1, most=self.model.codec.vocab_size)
         check_integer("prompt_beam", prompt_beam, least=1)
         return continuations(self.model, raw_prompt(prompt), n, beam=prompt_beam)
 

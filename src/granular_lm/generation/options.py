@@ -4,6 +4,7 @@ import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from numbers import Integral
 from typing import TypedDict
 
@@ -33,8 +34,8 @@ class SamplingOptions(TypedDict, total=False):
         valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then. Like
             ``ban`` and ``min_bytes``, that takes tokens away step by step; it does not weigh whole strings.
         errors: What bytes that are not valid UTF-8 look like in the text: ``"replace"`` is U+FFFD, ``"space"`` a space.
-        ban: Strings, str or bytes, that must not occur, wherever the tokens part them.
-        stop: Strings, str or bytes, before which a sample ends.
+        ban: Strings, str or bytes, that must not occur after the prompt, wherever the tokens part them.
+        stop: Strings, str or bytes, before which a sample ends; what the prompt holds of them does not count.
         accept: Takes the text of a finished draw and says whether to keep it; what is not kept is drawn anew.
         novel: Draw anew what is, byte for byte, a document that the model was trained on.
         max_draws: How often to draw for one string before giving up.
@@ -115,6 +116,21 @@ class Options(Strategy):
     def stop_bytes(self) -> list[bytes]:
         """The stop strings as bytes."""
         return [_raw(string) for string in self.stop]
+
+
+def checked(given: SamplingOptions) -> Options:
+    """Return options with the defaults of those that are not given.
+
+    Raises:
+        OptionError: One is out of range, or there is none of its name.
+    """
+    names = [field.name for field in fields(Options)]
+    for name in given:
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
+            raise OptionError(f"{name}={given.get(name)!r} is not accepted: it is no option of sampling; {hint}")
+    return Options(**given)
 
 
 def raw_prompt(prompt: str | bytes) -> bytes:

@@ -166,6 +166,7 @@ def _take_finished(rules: Rules, beginnings: _Beginnings, found: Found) -> None:
     """Take in the strings that end here."""
     log_probs = beginnings.log_probs + beginnings.next_log_probs[:, rules.codec.stop_id]
     log_probs[~rules.constraint.may_end[beginnings.states]] = -np.inf
+    log_probs[beginnings.num_bytes < rules.options.min_bytes] = -np.inf
     for row in np.argsort(-log_probs).tolist():
         if log_probs[row] <= found.bound:
             break

@@ -116,9 +116,11 @@ class Strategy:
     def __post_init__(self) -> None:
         given = self._temperatures
         if not given or not all(_is_number(each) and 0 <= each < math.inf for each in given):
-            raise OptionError(f"temperature={self.temperature!r} is not accepted; give 0 (most likely) or more.")
+            raise OptionError(f"temperature={self.temperature!r} is not accepted; give a number from 0 (greedy).")
         if not _is_number(self.repetition_penalty) or not 1 <= self.repetition_penalty < math.inf:
-            raise OptionError(f"repetition_penalty={self.repetition_penalty!r} is not accepted; give 1 (none) or more.")
+            raise OptionError(
+                f"repetition_penalty={self.repetition_penalty!r} is not accepted; give a number from 1 (none)."
+            )
         if self.top_k is not None and (isinstance(self.top_k, bool) or not _is_integer(self.top_k) or self.top_k < 1):
             raise OptionError(f"top_k={self.top_k!r} is not accepted; give a whole number of at least 1.")
         for name in ("top_p", "min_p", "typical_p"):
