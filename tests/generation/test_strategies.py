@@ -128,14 +128,39 @@ def test_a_list_of_temperatures_is_gone_through_again_and_again() -> None:
 def test_a_draw_never_takes_a_removed_token(log_probs: np.ndarray, uniform: float) -> None:
     """Whatever the random number, the token drawn has positive probability."""
     kept = keep_top_k(log_probs, 2)
-    drawn = draw(np.exp(kept).cumsum(-1), np.full(len(kept), uniform))
+    drawn, totals = draw(np.exp(kept), np.full(len(kept), uniform))
     assert np.isfinite(kept[np.arange(len(kept)), drawn]).all()
+    assert totals == pytest.approx(1)
+
+
+@given(st.integers(1, 4), st.integers(1, 140), st.integers(0, 2**32 - 1), st.floats(0, 1, exclude_max=True))
+def test_a_draw_is_where_the_sum_passes_the_share(count: int, size: int, seed: int, uniform: float) -> None:
+    """One row or several, of any length, with zeros among the weights: always the same token."""
+    rng = np.random.default_rng(seed)
+    weights = rng.random((count, size)).astype(np.float32) * (rng.random((count, size)) < 0.4)
+    weights[:, rng.integers(size)] = 1.0
+    drawn, totals = draw(weights, np.full(count, uniform))
+    for row, token, total in zip(weights, drawn, totals, strict=True):
+        sums = np.cumsum(row, dtype=np.float64)
+        assert total == pytest.approx(sums[-1])
+        assert row[token] > 0
+        assert sums[token] >= uniform * sums[-1] * (1 - 1e-12)
+        assert token == 0 or sums[token - 1] <= uniform * sums[-1] * (1 + 1e-12)
+
+
+def test_rounding_between_blocks_and_tokens_does_not_matter() -> None:
+    """Where the sum of a block exceeds the share and those of its tokens do not, its last token is drawn."""
+    weights = np.zeros((2, 64))
+    weights[:, :20] = 0.1
+    uniforms = np.full(2, 1 - 2.0**-53)
+    drawn, _ = draw(weights, uniforms)
+    assert drawn.tolist() == [19, 19]
 
 
 def test_draws_follow_the_distribution() -> None:
     """Over an even grid of random numbers each token is drawn in proportion."""
     uniforms = (np.arange(10_000) + 0.5) / 10_000
-    drawn = draw(np.repeat(np.cumsum([[0.1, 0.2, 0.7]], axis=-1), 10_000, axis=0), uniforms)
+    drawn, _ = draw(np.repeat([[0.1, 0.2, 0.7]], 10_000, axis=0), uniforms)
     assert np.bincount(drawn).tolist() == [1000, 2000, 7000]
 
 

@@ -112,12 +112,11 @@ class Rules:
             factors[:, self.codec.stop_id] *= num_bytes >= self.options.min_bytes
         weights = np.exp(log_probs)
         weights *= factors
-        cumulative = np.add.accumulate(weights, axis=-1, dtype=np.float64)
-        allowed = cumulative[:, -1]
+        ids, allowed = draw(weights, uniforms)
         if self._is_plain and np.count_nonzero(allowed > 0) == len(allowed):
-            return Draws(draw(cumulative, uniforms), allowed, None)
+            return Draws(ids, allowed, None)
         changed = self._changed(log_probs, factors > 0, step=step, is_seen=is_seen)
-        ids = draw(np.exp(changed).cumsum(axis=-1), uniforms)
+        ids, _ = draw(np.exp(changed), uniforms)
         return Draws(ids, allowed, changed[np.arange(len(ids)), ids])
 
     def draw_covers(self, prefix: Prefix, uniforms: Numbers) -> Covers:
@@ -128,7 +127,7 @@ class Rules:
         log_probs = (prefix.log_probs - prefix.log_prob)[None]
         is_allowed = np.array([[self.constraint.allows(extra) for extra in prefix.extra]])
         changed = self._changed(log_probs, is_allowed, step=0, is_seen=None)
-        indices = draw(np.repeat(np.exp(changed).cumsum(axis=-1), len(uniforms), axis=0), uniforms)
+        indices, _ = draw(np.repeat(np.exp(changed), len(uniforms), axis=0), uniforms)
         return Covers(indices, changed[0, indices], none + np.exp(log_probs[~is_allowed]).sum())
 
     def _least_room(self, prompt: bytes) -> int:

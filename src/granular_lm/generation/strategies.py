@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from granular_lm.errors import OptionError
 
 LogProbs = NDArray[np.float64]
+BLOCK = 32  # tokens
 
 
 def normalise(log_probs: LogProbs) -> LogProbs:
@@ -164,20 +165,34 @@ class Strategy:
         return list(self.temperature) if isinstance(self.temperature, Iterable) else [self.temperature]
 
 
-def draw(cumulative: NDArray[np.float64], uniforms: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return one token of each row: the first whose cumulative probability exceeds the row's uniform number.
+def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple[NDArray[np.int64], LogProbs]:
+    """Return one token of each row, in proportion to its weight, and what each row weighs.
+
+    It is the first token at which the sum of the weights so far exceeds the row's share of the whole.
 
     Args:
-        cumulative: Sums of the probabilities up to each token, shape (B, V); the last may be any positive number.
-        uniforms: At least 0 and below 1, shape (B,).
+        weights: At least 0, shape (B, V).
+        uniforms: Which share of the whole, at least 0 and below 1, shape (B,).
     """
-    thresholds = uniforms * cumulative[:, -1]  # below the whole: the largest uniform, 1 - 2^-53, never rounds up to it
-    drawn: NDArray[np.int64]
-    if len(thresholds) == 1:  # the same, and quicker
-        drawn = cumulative[0].searchsorted(thresholds, side="right")
-    else:
-        drawn = (cumulative > thresholds[:, None]).argmax(axis=-1)
-    return drawn
+    if len(weights) == 1:
+        cumulative = np.add.accumulate(weights[0], dtype=np.float64)
+        # below the whole: a product with the largest uniform, 1 - 2^-53, never rounds up to it
+        return cumulative.searchsorted(uniforms * cumulative[-1], side="right"), cumulative[-1:]
+    # Sums from token to token are slow, so first those from block to block, then those within one block of each row.
+    starts = np.arange(0, weights.shape[-1], BLOCK)
+    blocks = np.add.reduceat(weights, starts, axis=-1, dtype=np.float64).cumsum(axis=-1)
+    thresholds = (uniforms * blocks[:, -1])[:, None]
+    chosen = (blocks > thresholds).argmax(axis=-1)[:, None]
+    before = np.where(chosen > 0, np.take_along_axis(blocks, np.maximum(chosen - 1, 0), axis=-1), 0.0)
+    columns = starts[chosen] + np.arange(BLOCK)
+    is_token = columns < weights.shape[-1]
+    within = np.take_along_axis(weights, np.where(is_token, columns, 0), axis=-1) * is_token
+    is_above = (before + within.cumsum(axis=-1, dtype=np.float64) > thresholds) & (within > 0)
+    # where rounding lets no sum exceed the threshold, the last token of the block that weighs anything
+    is_last = (within > 0) & ~is_above.any(axis=-1, keepdims=True)
+    places = np.where(is_above.any(axis=-1), is_above.argmax(axis=-1), BLOCK - 1 - is_last[:, ::-1].argmax(axis=-1))
+    drawn: NDArray[np.int64] = columns[np.arange(len(columns)), places]
+    return drawn, blocks[:, -1]
 
 
 def _is_number(value: object) -> bool:
