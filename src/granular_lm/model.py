@@ -41,7 +41,13 @@ FORMAT_VERSION = 1
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 DOCUMENTS_FILE = "documents.bin"
-FILES = [CONFIG_FILE, WEIGHTS_FILE, "codec/*", CARD_FILE, DOCUMENTS_FILE]
+CODEC_FOLDER = "codec"
+NAMES = (CONFIG_FILE, WEIGHTS_FILE, CODEC_FOLDER, CARD_FILE, DOCUMENTS_FILE)
+"""All that a model folder may hold."""
+
+FILES = [f"{CODEC_FOLDER}/*" if name == CODEC_FOLDER else name for name in NAMES]
+"""The same as patterns of files."""
+
 BUNDLED = Path(__file__).parent / "pretrained"
 
 
@@ -152,8 +158,8 @@ class LanguageModel:
         save_weights(self.weights, folder / WEIGHTS_FILE)
         if self.documents is not None:
             self.documents.save(folder / DOCUMENTS_FILE)
-        (folder / "codec").mkdir()
-        save_codec(self.codec, folder / "codec")
+        (folder / CODEC_FOLDER).mkdir()
+        save_codec(self.codec, folder / CODEC_FOLDER)
         (folder / CARD_FILE).write_text(_model_card(self, title), encoding="utf-8")
 
     @classmethod
@@ -175,11 +181,13 @@ class LanguageModel:
             training = dict(described["training"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{folder / CONFIG_FILE} is damaged ({error}); copy or train the model again.") from error
-        if not (folder / "codec" / "codec.json").is_file():
-            raise ModelError(f"{folder / 'codec' / 'codec.json'} is missing; copy the whole model folder.")
-        codec = load_codec(folder / "codec")
+        if not (folder / CODEC_FOLDER / "codec.json").is_file():
+            raise ModelError(f"{folder / CODEC_FOLDER / 'codec.json'} is missing; copy the whole model folder.")
+        codec = load_codec(folder / CODEC_FOLDER)
         if codec.fingerprint() != fingerprint:
-            raise ModelError(f"{folder / 'codec'} belongs to another model than {CONFIG_FILE}; copy the whole folder.")
+            raise ModelError(
+                f"{folder / CODEC_FOLDER} belongs to another model than {CONFIG_FILE}; copy the whole folder."
+            )
         known = DocumentSet.load(folder / DOCUMENTS_FILE) if (folder / DOCUMENTS_FILE).is_file() else None
         return cls(codec, config, load_weights(folder / WEIGHTS_FILE, config), training=training, documents=known)
 

@@ -13,10 +13,7 @@ import typer
 from granular_lm.cli import options
 from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json
 
-MODEL_FILES = {
-    *("README.md", "codec", "config.json", "documents.bin", "model.safetensors"),
-    *("learning-curve.svg", "metrics.jsonl"),
-}
+CURVE_FILES = {"learning-curve.svg", "metrics.jsonl"}
 
 if TYPE_CHECKING:
     from granular_lm.model import LanguageModel
@@ -156,10 +153,12 @@ def train(
 
 def _is_interrupted(output: Path) -> bool:
     """Tell whether a folder is the model of a run that did not come to its end, and nothing else."""
+    from granular_lm.model import NAMES
+
     try:
         described = loads((output / "config.json").read_text(encoding="utf-8"))
         ended = str(described["training"]["ended"])
-        is_model_alone = {path.name for path in output.iterdir()} <= MODEL_FILES
+        is_model_alone = {path.name for path in output.iterdir()} <= {*NAMES, *CURVE_FILES}
     except (OSError, ValueError, KeyError, TypeError):
         return False
     return is_model_alone and ended.startswith(("interrupted", "diverged"))
