@@ -55,10 +55,10 @@ class Reading(Protocol):
 def read_from(model: StepModel, state: State) -> Reading:
     """Return strings to be read from left to right: in place if the model has a ``cursor``, else by its steps."""
     cursor: Callable[[State], Reading] | None = getattr(model, "cursor", None)
-    return _Steps(model, state) if cursor is None else cursor(state)
+    return _ByStep(model, state) if cursor is None else cursor(state)
 
 
-class _Steps:
+class _ByStep:
     """Reads by the steps of any model."""
 
     def __init__(self, model: StepModel, state: State) -> None:

@@ -119,8 +119,8 @@ def sample(
         _stream(generator, n, prompt, asked)
     else:
         if most_likely:
-            limits = {"min_bytes": min_bytes, "max_bytes": max_bytes}
-            drawn = iter(generator.most_likely(n, prompt, **limits, valid_utf8=valid_utf8))
+            found = generator.most_likely(n, prompt, min_bytes=min_bytes, max_bytes=max_bytes, valid_utf8=valid_utf8)
+            drawn = iter(found)
         else:
             drawn = generator.iter_samples(n, prompt, **asked)
         if report:

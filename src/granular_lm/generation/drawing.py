@@ -90,7 +90,8 @@ class Drawing:
 
     def data(self, string: int) -> bytes:
         """Return a string as it stands."""
-        return self._data_of(self.ids(string), self._endings[string])
+        data = self._rules.codec.decode_bytes(self.ids(string))
+        return self._before_stop_string(data) if self._endings[string] == "stop_string" else data
 
     def sample(self, string: int, documents: Container[bytes] | None = None) -> Sample:
         """Return a string that has ended.
@@ -103,7 +104,7 @@ class Drawing:
         if ended_by is None:
             raise ValueError(f"string {string} is still being drawn")
         codec, cover, ids = self._rules.codec, self._cover(string), self.ids(string)
-        data, spans = self._data_of(ids, ended_by), codec.byte_spans(ids)
+        data, spans = self.data(string), codec.byte_spans(ids)
         if ended_by == "stop_string":
             spans = [(min(start, len(data)), min(end, len(data))) for start, end in spans]
         given = len(cover.ids)
@@ -122,15 +123,14 @@ class Drawing:
             novelty=novelty(data, documents),
         )
 
-    def _data_of(self, ids: list[int], ended_by: EndedBy | None) -> bytes:
-        data = self._rules.codec.decode_bytes(ids)
-        if ended_by == "stop_string" and self._rules.stop_strings is not None:
-            return self._rules.stop_strings.cut(data, len(self._prefix.data))
-        return data
-
-    def _before_stop_string(self, string: int) -> bytes:
+    def _before_stop_string(self, data: bytes) -> bytes:
         """Return what stands before the first stop string: all of it where there is none."""
-        return self._data_of(self.ids(string), "stop_string")
+        return data if (stop := self._rules.stop_strings) is None else stop.cut(data, len(self._prefix.data))
+
+    def _has_stop_string(self, string: int) -> bool:
+        """Whether a string has one, and what stands before it fits."""
+        data = self.data(string)
+        return len(self._before_stop_string(data)) < min(len(data), self._rules.options.max_bytes + 1)
 
     def _begin(self) -> None:
         """Draw what covers the prompt."""
@@ -144,7 +144,7 @@ class Drawing:
         self._states = np.array([rules.constraint.state_after(each) for each in extra], dtype=np.int32)
         if rules.stop_strings is not None:
             self._stop_states = np.array([rules.stop_strings.start(each) for each in extra], dtype=np.int32)
-        self._is_seen = self._seen_in_prompt() if rules.strategy.repetition_penalty != 1 else None
+        self._is_seen = self._seen_in_prompt() if rules.options.repetition_penalty != 1 else None
         self._log_probs, state = prefix.after(self._covers.tolist())
         self._reading = read_from(self._model, state)
         self._ended_at_once = self._let_go()
@@ -172,7 +172,7 @@ class Drawing:
         for string, num_bytes in zip(strings, self._num_bytes[has_ended].tolist(), strict=True):
             if num_bytes >= STOP_LENGTH:
                 self._endings[string] = "stop"
-            elif rules.stop_strings is not None and len(self._before_stop_string(string)) <= min(most, num_bytes - 1):
+            elif self._has_stop_string(string):
                 self._endings[string] = "stop_string"
             else:
                 self._endings[string] = "max_bytes"

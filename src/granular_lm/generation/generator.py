@@ -6,10 +6,11 @@ from typing import Unpack
 
 import numpy as np
 
+from granular_lm.checks import check_integer
 from granular_lm.errors import OptionError, SamplingError
 from granular_lm.generation.continuations import Continuation, continuations
 from granular_lm.generation.drawing import Drawing
-from granular_lm.generation.options import Options, SamplingOptions, check_integer, checked, raw_prompt
+from granular_lm.generation.options import Options, SamplingOptions, checked, raw_prompt
 from granular_lm.generation.prompts import Prefix
 from granular_lm.generation.rules import Rules
 from granular_lm.generation.sample import Sample

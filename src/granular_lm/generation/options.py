@@ -1,13 +1,11 @@
 """The options of sampling, for every way to sample."""
 
-import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
-from numbers import Integral
 from typing import TypedDict
 
+from granular_lm.checks import check_integer
 from granular_lm.errors import OptionError
 from granular_lm.generation.strategies import Strategy
 from granular_lm.text import to_bytes
@@ -98,11 +96,6 @@ class Options(Strategy):
         for name in ("ban", "stop"):
             _check_strings(name, getattr(self, name))
 
-    @property
-    def strategy(self) -> Strategy:
-        """How the model's distribution is changed."""
-        return Strategy(**{each.name: getattr(self, each.name) for each in fields(Strategy)})
-
     def any_seed(self) -> int:
         """Return the seed, or a new one where none was given."""
         return secrets.randbits(64) if self.seed is None else self.seed
@@ -127,6 +120,8 @@ def checked(given: SamplingOptions) -> Options:
     names = [field.name for field in fields(Options)]
     for name in given:
         if name not in names:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}."
             raise OptionError(f"{name}={given.get(name)!r} is not accepted: it is no option of sampling; {hint}")
@@ -146,13 +141,6 @@ def raw_prompt(prompt: str | bytes) -> bytes:
 
 def _raw(string: str | bytes) -> bytes:
     return to_bytes(string) if isinstance(string, str) else string
-
-
-def check_integer(name: str, value: object, *, least: int, most: float = math.inf) -> None:
-    """Raise `OptionError` unless ``value`` is a whole number from ``least`` to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
-        range_ = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
-        raise OptionError(f"{name}={value!r} is not accepted; give a whole number {range_}.")
 
 
 def _check_strings(name: str, strings: object) -> None:

@@ -68,10 +68,9 @@ class Rules:
     def __init__(self, codec: Codec, options: Options, prompt: bytes) -> None:
         self.codec = codec
         self.options = options
-        self.strategy = options.strategy
         self.constraint = Constraint.of(codec, prompt, valid_utf8=options.valid_utf8, ban=options.ban_bytes)
         self.stop_strings = StopStrings(codec, options.stop_bytes) if options.stop else None
-        self._is_plain = self.strategy.changes_nothing
+        self._is_plain = options.changes_nothing
         self.lengths = codec.token_lengths.astype(np.int64)
         self.lengths[codec.stop_id] = STOP_LENGTH
         least = len(prompt) + self._least_room(prompt)
@@ -112,9 +111,12 @@ class Rules:
             factors[:, self.codec.stop_id] *= num_bytes >= self.options.min_bytes
         weights = np.exp(log_probs)
         weights *= factors
-        ids, allowed = draw(weights, uniforms)
-        if self._is_plain and np.count_nonzero(allowed > 0) == len(allowed):
-            return Draws(ids, allowed, None)
+        if self._is_plain:
+            ids, allowed = draw(weights, uniforms)
+            if np.count_nonzero(allowed > 0) == len(allowed):  # else too small a number, or none at all
+                return Draws(ids, allowed, None)
+        else:
+            allowed = weights.sum(axis=-1, dtype=np.float64)
         changed = self._changed(log_probs, factors > 0, step=step, is_seen=is_seen)
         ids, _ = draw(np.exp(changed), uniforms)
         return Draws(ids, allowed, changed[np.arange(len(ids)), ids])
@@ -156,7 +158,7 @@ class Rules:
         allowed = np.where(is_allowed, log_probs.astype(np.float64), -np.inf)
         if (allowed.max(axis=-1) == -np.inf).any():
             raise OptionError(f"a string has come to where nothing may follow; {self._ways_out()}.")
-        return self.strategy.apply(allowed, step=step, is_seen=is_seen)
+        return self.options.apply(allowed, step=step, is_seen=is_seen)
 
 
 class StopStrings:

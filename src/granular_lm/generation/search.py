@@ -18,7 +18,7 @@ from granular_lm.generation.rules import Rules
 from granular_lm.generation.sample import Sample, decoded, novelty
 from granular_lm.generation.strategies import entropy_bits
 from granular_lm.runtime import State, select_rows
-from granular_lm.scoring import StepModel
+from granular_lm.scoring import StepModel, read_from
 
 FIRST_BEAM, WIDEST_BEAM, WIDENING = 256, 16_384, 4
 MOST_CELLS = 2**23
@@ -113,12 +113,9 @@ def most_likely(model: StepModel, rules: Rules, prompt: bytes, *, n: int, beam: 
 def described(model: StepModel, ids: list[int], documents: Container[bytes] | None) -> Sample:
     """Return a finished string as a sample that nothing about was drawn."""
     codec, steps = model.codec, [*ids, model.codec.stop_id]
-    state, last, rows = model.initial_state(1), codec.stop_id, []
-    for token_id in steps:
-        row, state = model.step(np.array([last]), state)
-        rows.append(row)
-        last = token_id
-    log_probs, data = np.concatenate(rows), codec.decode_bytes(ids)
+    reading = read_from(model, model.initial_state(1))
+    log_probs = np.concatenate([reading.read(np.array([token_id])) for token_id in (codec.stop_id, *ids)])
+    data = codec.decode_bytes(ids)
     return Sample(
         text=decoded(data, "replace"),
         data=data,

@@ -8,11 +8,12 @@ typical.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
 
+from granular_lm.checks import check_integer
 from granular_lm.errors import OptionError
 
 LogProbs = NDArray[np.float64]
@@ -122,8 +123,8 @@ class Strategy:
             raise OptionError(
                 f"repetition_penalty={self.repetition_penalty!r} is not accepted; give a number from 1 (none)."
             )
-        if self.top_k is not None and (isinstance(self.top_k, bool) or not _is_integer(self.top_k) or self.top_k < 1):
-            raise OptionError(f"top_k={self.top_k!r} is not accepted; give a whole number of at least 1.")
+        if self.top_k is not None:
+            check_integer("top_k", self.top_k, least=1)
         for name in ("top_p", "min_p", "typical_p"):
             value = getattr(self, name)
             if value is not None and (not _is_number(value) or not 0 < value <= 1):
@@ -189,18 +190,14 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
     within = np.take_along_axis(weights, np.where(is_token, columns, 0), axis=-1) * is_token
     is_above = (before + within.cumsum(axis=-1, dtype=np.float64) > thresholds) & (within > 0)
     # where rounding lets no sum exceed the threshold, the last token of the block that weighs anything
-    is_last = (within > 0) & ~is_above.any(axis=-1, keepdims=True)
-    places = np.where(is_above.any(axis=-1), is_above.argmax(axis=-1), BLOCK - 1 - is_last[:, ::-1].argmax(axis=-1))
+    last = BLOCK - 1 - (within > 0)[:, ::-1].argmax(axis=-1)
+    places = np.where(is_above.any(axis=-1), is_above.argmax(axis=-1), last)
     drawn: NDArray[np.int64] = columns[np.arange(len(columns)), places]
     return drawn, blocks[:, -1]
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, Integral)
 
 
 def _only(log_probs: LogProbs, kept: NDArray[np.int64]) -> LogProbs:
