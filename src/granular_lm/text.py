@@ -45,6 +45,15 @@ def has_surrogates(text: str) -> bool:
     return False
 
 
+def is_utf8(data: bytes) -> bool:
+    """Return whether raw bytes are valid UTF-8."""
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def documents_of(documents: Iterable[str]) -> Iterable[str]:
     """Return documents as they are, having refused one string where several are meant.
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
+from granular_lm.checks import check_integer
 from granular_lm.errors import ModelError, OptionError
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -57,9 +58,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "embedding_dim", "hidden_size", "num_layers"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
-                raise OptionError(f"{name}={value!r} is not accepted; give a whole number from 1 to {MOST}.")
+            check_integer(name, getattr(self, name), least=1, most=MOST)
         if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
             raise OptionError(
                 f"dropout={self.dropout!r} is not accepted; give a number from 0 up to, not including, 1."

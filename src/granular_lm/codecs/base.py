@@ -16,8 +16,6 @@ from typing import Any, ClassVar, Self, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.errors import OptionError
-
 Made = TypeVar("Made")
 
 SOME = 1024
@@ -174,9 +172,3 @@ class Codec(ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(vocab_size={self.vocab_size})"
-
-
-def check_integer_option(name: str, value: object, *, least: int, most: int) -> None:
-    """Raise `OptionError` unless ``value`` is a whole number from ``least`` to ``most``."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise OptionError(f"{name}={value!r} is not accepted; give a whole number from {least} to {most}.")

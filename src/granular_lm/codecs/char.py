@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.codecs.base import Codec, EncodedDocuments, check_integer_option, offsets_of, type_of_ids
+from granular_lm.checks import check_integer
+from granular_lm.codecs.base import Codec, EncodedDocuments, offsets_of, type_of_ids
 from granular_lm.codecs.byte import NUM_BYTES
 from granular_lm.errors import CodecError
 
@@ -47,7 +48,7 @@ class CharCodec(Codec):
     @classmethod
     def train(cls, documents: Iterable[str], *, min_count: int = 2) -> Self:
         """Return the codec of all characters that occur at least ``min_count`` times."""
-        check_integer_option("min_count", min_count, least=1, most=2**31)
+        check_integer("min_count", min_count, least=1, most=2**31)
         counts: Counter[str] = Counter()
         for text in documents:
             counts.update(text)

@@ -15,7 +15,8 @@ from typing import Any, Self
 import numpy as np
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
-from granular_lm.codecs.base import Codec, EncodedDocuments, check_integer_option, offsets_of, type_of_ids
+from granular_lm.checks import check_integer
+from granular_lm.codecs.base import Codec, EncodedDocuments, offsets_of, type_of_ids
 from granular_lm.codecs.byte import NUM_BYTES
 from granular_lm.errors import CodecError, OptionError
 from granular_lm.text import has_surrogates, to_bytes
@@ -61,7 +62,7 @@ class SentencePieceCodec(Codec):
             CodecError: There is no text to learn from.
             OptionError: An option is out of range.
         """
-        check_integer_option("vocab_size", vocab_size, least=NUM_BYTES + 3, most=MOST_IDS)
+        check_integer("vocab_size", vocab_size, least=NUM_BYTES + 3, most=MOST_IDS)
         if model not in MODEL_TYPES:
             raise OptionError(f"model={model!r} is not accepted; give one of: {', '.join(MODEL_TYPES)}.")
         lines = [line for text in documents for line in _training_lines(text)]

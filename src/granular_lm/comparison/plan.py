@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from granular_lm.checks import check_integer
 from granular_lm.codecs import Codec
 from granular_lm.codecs.spec import CodecSpec
 from granular_lm.comparison.job import Job
@@ -59,8 +60,7 @@ class Plan:
 
         if match not in MATCHES:
             raise OptionError(f"match={match!r} is not accepted; give one of: {', '.join(MATCHES)}.")
-        if seeds < 1:
-            raise OptionError(f"seeds={seeds} is not accepted; give a whole number of at least 1.")
+        check_integer("seeds", seeds, least=1)
         is_given = any(value is not None for value in budget.values())
         shape = ModelConfig.preset(preset, vocab_size=1, **(network or {})).to_dict()
         settings = asdict(options or TrainingOptions())

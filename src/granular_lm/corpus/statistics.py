@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from granular_lm.corpus.split import near_duplicate_key
 from granular_lm.errors import CorpusError
-from granular_lm.text import to_bytes
+from granular_lm.text import is_utf8, to_bytes
 
 NUM_MOST_FREQUENT = 20
 ByteOrCharacter = TypeVar("ByteOrCharacter", int, str)
@@ -134,7 +134,7 @@ class _Tally:
         if not text.isascii():
             self.non_ascii += 1
             self.emoji += EMOJI.search(text) is not None
-            self.invalid += not _is_utf8(data)
+            self.invalid += not is_utf8(data)
 
     def _add_distinct(self, text: str, data: bytes) -> None:
         digest = _short_hash(data)
@@ -171,14 +171,6 @@ class _Tally:
 
 def _short_hash(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=8).digest()
-
-
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _byte_counts(characters: Counter[str]) -> Counter[int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from granular_lm.corpus.document_set import quantiles
 from granular_lm.generation.sample import Sample
-from granular_lm.text import has_surrogates, to_text
+from granular_lm.text import is_utf8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class Sampled:
             seen.add(hash(sample.data))
             copies += sample.novelty == "copy"
             unknown += sample.novelty is None
-            valid += not has_surrogates(to_text(sample.data))
+            valid += is_utf8(sample.data)
             finished += sample.finished
         count = len(lengths)
         return cls(

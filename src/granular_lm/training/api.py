@@ -16,7 +16,7 @@ from granular_lm.corpus.split import Part, part_of_documents
 from granular_lm.corpus.store import DocumentStore
 from granular_lm.errors import OptionError, OutputExistsError
 from granular_lm.model import LanguageModel
-from granular_lm.text import documents_of, has_surrogates, to_bytes
+from granular_lm.text import documents_of, is_utf8, to_bytes
 from granular_lm.token_store import TokenStore
 from granular_lm.training.checkpoint import CHECKPOINT_FILE, CHECKPOINT_SECONDS, Checkpoint, CheckpointWriter
 from granular_lm.training.options import Callback, TrainingOptions
@@ -211,11 +211,11 @@ def _trained(
     trainer.run()
     assert trainer.best_weights is not None
     state = trainer.state
-    known = DocumentSet.of(map(to_bytes, documents))
+    known, num_valid = _remembered(documents)
     about = {
         "documents": len(store),
         "distinct_documents": len(known),
-        "valid_utf8_documents": sum(not has_surrogates(text) for text in documents),
+        "valid_utf8_documents": num_valid,
         "document_bytes": quantiles(store.num_bytes),
         "corpus_bytes": trainer.corpus_bytes,
         "tokens_per_byte": len(store.ids) / trainer.corpus_bytes,
@@ -229,8 +229,20 @@ def _trained(
         "ended": trainer.ended,
         "options": asdict(trainer.options),
     }
-    documents_known: DocumentSet | None = known
-    if base is not None:  # one that does not know its own would take copies of them for new strings
-        documents_known = None if base.documents is None else known | base.documents
-    config, weights = trainer.network.config, trainer.best_weights
-    return LanguageModel(trainer.codec, config, weights, training=about, documents=documents_known)
+    model = LanguageModel(trainer.codec, trainer.network.config, trainer.best_weights, training=about, documents=known)
+    if base is not None:  # a base that does not know its documents would let copies of them pass for new strings
+        model.documents = None if base.documents is None else known | base.documents
+    return model
+
+
+def _remembered(documents: Iterable[str]) -> tuple[DocumentSet, int]:
+    """Return the set of some documents and how many are valid UTF-8, reading them once."""
+    num_valid = 0
+
+    def raw() -> Iterator[bytes]:
+        nonlocal num_valid
+        for data in map(to_bytes, documents):
+            num_valid += is_utf8(data)
+            yield data
+
+    return DocumentSet.of(raw()), num_valid

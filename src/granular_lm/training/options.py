@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from granular_lm.checks import check_integer
 from granular_lm.errors import OptionError
 
 if TYPE_CHECKING:
@@ -64,11 +65,9 @@ class TrainingOptions:
             if value is not None and not 0 < value < math.inf:
                 raise OptionError(f"{name}={value} is not accepted; give a number above 0.")
         for name in ("batch_bytes", "window_bytes", "accumulate", "evaluations", "eval_every", "patience"):
-            value = getattr(self, name)
-            if value is not None and not 1 <= value < math.inf:
-                raise OptionError(f"{name}={value} is not accepted; give a whole number from 1.")
-        if not 0 <= self.seed < MOST_SEEDS:
-            raise OptionError(f"seed={self.seed} is not accepted; give a whole number from 0 to {MOST_SEEDS - 1}.")
+            if (value := getattr(self, name)) is not None:
+                check_integer(name, value, least=1)
+        check_integer("seed", self.seed, least=0, most=MOST_SEEDS - 1)
         if not 0 <= self.weight_decay < math.inf:
             raise OptionError(f"weight_decay={self.weight_decay} is not accepted; give 0 or more.")
         if not 0 <= self.warmup < 1:
