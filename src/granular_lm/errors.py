@@ -9,8 +9,10 @@
     │   └── CodecContractError   AssertionError     a codec that breaks its contract
     ├── ModelError             ValueError         a model folder with a missing, damaged or foreign file
     │   └── ModelNotFoundError   LookupError        a model name that leads nowhere
+    ├── CompressionError       ValueError         compressed data that is damaged, or another model's
     ├── OutputExistsError      FileExistsError    an output that would overwrite something
     ├── TrainingError          RuntimeError       training that cannot go on
+    ├── CollectionError        RuntimeError       a collection from X that cannot go on
     └── SamplingError          RuntimeError       no string is found that meets what was asked for
 
 Each message is one line: what happened, the value met, what is accepted and the next step.
@@ -53,12 +55,20 @@ class ModelNotFoundError(ModelError, LookupError):
     """A model name is neither bundled, nor a folder, nor on the Hub."""
 
 
+class CompressionError(GranularLMError, ValueError):
+    """Compressed data is damaged or belongs to another model, or a model cannot compress."""
+
+
 class OutputExistsError(GranularLMError, FileExistsError):
     """An output would overwrite something that is already there."""
 
 
 class TrainingError(GranularLMError, RuntimeError):
     """Training cannot go on."""
+
+
+class CollectionError(GranularLMError, RuntimeError):
+    """A collection from X cannot go on."""
 
 
 class SamplingError(GranularLMError, RuntimeError):
