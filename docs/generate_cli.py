@@ -42,6 +42,8 @@ def _sections(group: Any, context: typer.Context) -> Iterator[str]:
         command = group.get_command(context, name)
         below = typer.Context(command, info_name=name, parent=context)
         if hasattr(command, "list_commands"):
+            if command.invoke_without_command:
+                yield _section(command, below)
             yield from _sections(command, below)
         else:
             yield _section(command, below)

@@ -10,9 +10,9 @@ import granular_lm
 from granular_lm import errors
 
 PUBLIC = {
-    *("Codec", "Comparison", "Generator", "LanguageModel", "ModelConfig", "Sample", "Score"),
-    *("available_codecs", "bits_per_byte", "bundled_models", "compare", "generate_bios", "load_codec"),
-    *("read_documents", "train", "train_codec"),
+    *("Codec", "Comparison", "Generator", "LanguageModel", "Launch", "ModelConfig", "Sample", "Score"),
+    *("available_codecs", "bits_per_byte", "bundled_models", "compare", "compress", "decompress"),
+    *("generate_bios", "load_codec", "read_documents", "train", "train_codec"),
 }
 
 

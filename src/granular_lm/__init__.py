@@ -11,6 +11,7 @@ _HOME = {
     "Comparison": "comparison",
     "Generator": "generation",
     "LanguageModel": "model",
+    "Launch": "comparison",
     "ModelConfig": "weights",
     "Sample": "generation",
     "Score": "scoring",
@@ -18,6 +19,8 @@ _HOME = {
     "bits_per_byte": "scoring",
     "bundled_models": "model",
     "compare": "comparison",
+    "compress": "compression",
+    "decompress": "compression",
     "generate_bios": "corpus.bios",
     "load_codec": "codecs",
     "read_documents": "corpus.readers",
@@ -33,7 +36,10 @@ if TYPE_CHECKING:
     from granular_lm.codecs import load_codec as load_codec
     from granular_lm.codecs import train_codec as train_codec
     from granular_lm.comparison import Comparison as Comparison
+    from granular_lm.comparison import Launch as Launch
     from granular_lm.comparison import compare as compare
+    from granular_lm.compression import compress as compress
+    from granular_lm.compression import decompress as decompress
     from granular_lm.corpus.bios import generate_bios as generate_bios
     from granular_lm.corpus.readers import read_documents as read_documents
     from granular_lm.generation import Generator as Generator

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from granular_lm.cli import codec, compare, data, sample, score, train
+from granular_lm.cli import codec, collect, compare, compress, data, decompress, sample, score, train
 from granular_lm.cli.errors import exit_code, message
 
 app = typer.Typer(
@@ -41,8 +41,11 @@ app.command("train")(train.train)
 app.command("sample")(sample.sample)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
+app.command("compress")(compress.compress)
+app.command("decompress")(decompress.decompress)
 app.add_typer(codec.app, name="codec")
 app.add_typer(data.app, name="data")
+app.add_typer(collect.app, name="collect")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
