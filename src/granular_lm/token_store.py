@@ -55,7 +55,7 @@ class TokenStore:
             CorpusError: There is no document, or not one byte in them.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        digest, check, dtype = DocumentsDigest(), _LosslessCheck(codec), stored_type(codec)
+        digest, check, dtype = DocumentsDigest(), LosslessCheck(codec), stored_type(codec)
         with (
             ArrayWriter(folder / IDS_FILE, dtype) as ids,
             OffsetsWriter(folder / OFFSETS_FILE) as offsets,
@@ -98,7 +98,7 @@ def _map_arrays(folder: Path, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[n
     return ids, offsets, num_bytes
 
 
-class _LosslessCheck:
+class LosslessCheck:
     """Decodes what a codec encoded, by table, so that to check costs less than to encode."""
 
     def __init__(self, codec: Codec) -> None:

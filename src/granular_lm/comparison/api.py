@@ -4,155 +4,120 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from granular_lm.codecs import Codec
-from granular_lm.comparison.baselines import baselines
-from granular_lm.comparison.budget import planned_bytes
-from granular_lm.comparison.environment import environment
-from granular_lm.comparison.job import JobResult
-from granular_lm.comparison.plan import PARTS, Plan
+from granular_lm.comparison.assembly import assemble
+from granular_lm.comparison.job import Measures
+from granular_lm.comparison.launch import Launch, Watcher
+from granular_lm.comparison.parts import split_parts
+from granular_lm.comparison.plan import Plan
 from granular_lm.comparison.results import Comparison
-from granular_lm.comparison.statistics import cluster_numbers
-from granular_lm.comparison.workspace import Workspace, open_workspace, refuse_foreign
-from granular_lm.corpus.split import (
-    Split,
-    documents_hash,
-    drop_exact_duplicates,
-    near_duplicate_key,
-    split_documents,
-)
-from granular_lm.text import documents_of, to_bytes
+from granular_lm.comparison.run import Run
+from granular_lm.comparison.workspace import open_workspace, refuse_foreign
+from granular_lm.errors import OptionError
 
 if TYPE_CHECKING:
     from granular_lm.training import TrainingOptions
     from granular_lm.training.options import Callback
-
-HELD_OUT = 0.05
-SPLIT_SEED = 0
 
 
 def compare(
     documents: Iterable[str],
     codecs: str | Sequence[str] = ("byte", "char", "spm"),
     *,
+    valid: Iterable[str] | None = None,
+    test: Iterable[str] | None = None,
     match: str = "data",
     seeds: int = 1,
+    sizes: Sequence[int] | None = None,
     max_time: float | None = None,
     epochs: float | None = None,
     max_bytes: int | None = None,
     preset: str = "small",
     network: Mapping[str, Any] | None = None,
     options: "TrainingOptions | None" = None,
+    trials: int = 0,
+    prove: bool = False,
+    marginal: int = 0,
+    launch: Launch = Launch(),  # noqa: B008 - it cannot be changed
+    merge: Sequence[str | Path] = (),
     output: str | Path | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
     on_step: "Callback | None" = None,
 ) -> Comparison:
-    """Compare codecs on the same documents: train a model with each, and score the same held-out documents.
+    """Compare codecs on the same documents: train models with each, and score the same held-out documents once.
 
     Exact duplicates are dropped, then 5 % of the documents are held out to choose weights and 5 % for the test,
-    near-duplicates always on one side. Codecs are trained on the training documents alone.
+    near-duplicates always on one side. Codecs are trained on the training documents alone. A codec that does not give
+    a document back as it was is left out, and a job that fails leaves the others alone: see `Comparison.failures`.
 
     Args:
-        documents: The corpus.
+        documents: The corpus, or the training documents if the other parts are given.
         codecs: Names with options if wanted, such as ``"spm:vocab_size=512"``; as one string, separated by commas.
-        match: What is held equal. ``"data"``: the documents, their order, how many share an update, the bytes read
-            in training, and the LSTM's width and depth.
+        valid: Development documents, instead of some that are held out.
+        test: Test documents, instead of some that are held out.
+        match: What is held equal: ``"data"`` (documents, their order, how many share an update, the bytes read, width
+            and depth), ``"params"`` (all parameters within 1 %; the width is solved), ``"flops"`` (FLOPs of training
+            for each byte within 1 %, too) or ``"time"`` (seconds).
         seeds: How many times each codec is trained, each with another start and order.
-        max_time: Budget in seconds for each job: the slowest codec is timed, and all read as much as it can.
+        sizes: Widths of the LSTM; every codec is trained at each of them. The embedding grows with the width.
+        max_time: Budget in seconds for each job. Unless seconds are held equal, the slowest codec is timed, and all
+            read as much as it can.
         epochs: Budget in passes over the training documents.
         max_bytes: Budget in bytes read by each job. With none of the three, 60 seconds a job.
         preset: A network shape, one of `granular_lm.weights.PRESETS`.
         network: Changes to single values of that shape.
         options: Learning rate, batch size and the like; its seed is replaced by 0 to ``seeds - 1``.
+        trials: How many settings of learning rate and dropout each codec tries, on the development documents, with the
+            budget of a job each.
+        prove: Compress the test documents with each model, decompress them, and compare.
+        marginal: Sum over this many tokenisations of each test document: a tighter bound than the canonical one.
+        launch: Where jobs run, and how many at once. With a shard, the comparison is that of its jobs alone.
+        merge: Folders of shards of this comparison, whose jobs are taken over.
         output: Folder for the results, the report and the jobs; jobs that are done there already are not run again.
         on_stage: Told in a few words what is being done.
-        on_step: Called after each training update, as by `train`.
+        on_step: Called after each training update of a job that runs in this process, as by `train`.
 
     Raises:
-        CodecError: A codec loses information on these documents.
-        CorpusError: There is too little text.
-        OptionError: An option is out of range.
+        CodecError: No codec gives these documents back as they were.
+        CorpusError: There is too little text, or two parts share documents.
+        OptionError: An option is out of range, or excludes another.
         OutputExistsError: The output folder holds something that is not a comparison.
+        TrainingError: Not one job came to its end.
     """
     plan = Plan.of(
         codecs,
         match=match,
         seeds=seeds,
+        sizes=sizes,
         budget={"max_time": max_time, "epochs": epochs, "max_bytes": max_bytes},
         preset=preset,
         network=network,
         options=options,
+        trials=trials,
+        measures=Measures(prove=prove, marginal=marginal),
     )
+    _refuse_contradictions(plan, launch)
     if output is not None:
         refuse_foreign(Path(output))
     on_stage("reading and splitting the documents")
-    split, data = _split(documents)
+    split, data = split_parts(documents, valid, test)
     with open_workspace(output) as workspace:
-        trained = _train_codecs(plan, split, data, workspace, on_stage)
-        bytes_read = _bytes_read(plan, split, data, trained, workspace, on_stage)
-        results = []
-        jobs = plan.jobs(trained, data, bytes_read)
-        for number, job in enumerate(jobs, start=1):
-            on_stage(f"job {number} of {len(jobs)}: {job.codec}, seed {job.seed}")
-            results.append(workspace.result(job, trained[job.codec], split, on_step))
-        comparison = _comparison({**plan.to_dict(), "max_bytes": bytes_read}, split, data, results)
+        for folder in merge:
+            workspace.merge(Path(folder))
+        run = Run(plan, split, data, workspace, launch, Watcher(on_stage, on_step))
+        run.train_codecs()
+        results = run.run(run.tuned(run.first_jobs()))
+        on_stage("comparing")
+        comparison = assemble(run, results)
         if output is not None:
             on_stage("writing the report")
             comparison.write(workspace.folder)
     return comparison
 
 
-def _split(documents: Iterable[str]) -> tuple[Split, dict[str, Any]]:
-    """Return the parts, and their counts and hashes."""
-    met = list(documents_of(documents))
-    distinct = drop_exact_duplicates(met)
-    split = split_documents(distinct, valid=HELD_OUT, test=HELD_OUT, seed=SPLIT_SEED)
-    data: dict[str, Any] = {"exact_duplicates_dropped": len(met) - len(distinct), "split_seed": SPLIT_SEED}
-    for part in PARTS:
-        texts = getattr(split, part)
-        data[part] = {
-            "documents": len(texts),
-            "bytes": sum(len(to_bytes(text)) for text in texts),
-            "sha256": documents_hash(texts),
-        }
-    return split, data
-
-
-def _train_codecs(
-    plan: Plan, split: Split, data: Mapping[str, Any], workspace: Workspace, on_stage: Callable[[str], None]
-) -> dict[str, Codec]:
-    trained = {}
-    for spec in plan.specs:
-        on_stage(f"training codec {spec}")
-        trained[str(spec)] = workspace.codec(spec, split.train, data["train"]["sha256"])
-    return trained
-
-
-def _bytes_read(
-    plan: Plan,
-    split: Split,
-    data: Mapping[str, Any],
-    trained: Mapping[str, Codec],
-    workspace: Workspace,
-    on_stage: Callable[[str], None],
-) -> int:
-    """Return the bytes that every job reads."""
-    asked = {**plan.to_dict(), "data": {part: data[part]["sha256"] for part in PARTS}}
-    del asked["seeds"]  # more seeds of the same comparison are more of the same jobs
-    return workspace.max_bytes(
-        asked,
-        lambda: planned_bytes(plan, trained, split.train, corpus_bytes=data["train"]["bytes"], on_stage=on_stage),
-    )
-
-
-def _comparison(plan: dict[str, Any], split: Split, data: dict[str, Any], results: Sequence[JobResult]) -> Comparison:
-    return Comparison(
-        environment=environment(),
-        data=data,
-        plan=plan,
-        jobs=results,
-        baselines=baselines(split.train, split.test),
-        num_bytes=np.array([len(to_bytes(text)) for text in split.test], dtype=np.int64),
-        clusters=cluster_numbers([near_duplicate_key(text) for text in split.test]),
-    )
+def _refuse_contradictions(plan: Plan, launch: Launch) -> None:
+    if launch.shard is not None and plan.trials:
+        raise OptionError(
+            "a shard cannot choose settings by the trials of another one; leave out trials, or the shard."
+        )
+    if plan.match == "time" and launch.jobs > 1:
+        raise OptionError("match='time' needs a quiet machine: jobs that run at once take each other's time.")

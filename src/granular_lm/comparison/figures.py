@@ -1,87 +1,125 @@
-"""The pictures of the report, as HTML that plotly draws."""
+"""The pictures of the report: learning, and what computation buys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
-
+from granular_lm.comparison.bit_figures import lengths, parts, positions, slices
+from granular_lm.comparison.job_result import JobResult
+from granular_lm.comparison.plotting import INK, Figure, Picture, axis, entries_by_codec, figure, line, log_axis, marks
 from granular_lm.comparison.results import Comparison
 
-COLOURS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#bab0ac")
-INK = "#8a8f98"  # readable on light and on dark
+SETTLED_SHARE = 0.15  # of what a run reads; what comes before may lie above the picture
 
 
-def plotly_script() -> str:
-    """Return plotly's own script, to be put into the page once."""
-    script: str = get_plotlyjs()
-    return script
+def pictures(comparison: Comparison) -> list[Picture]:
+    """Return the pictures that there are numbers for."""
+    drawn = (make(comparison) for make in (by_bytes, by_seconds, pareto, parts, slices, positions, lengths))
+    return [picture for picture in drawn if picture is not None]
 
 
-def learning_curves(comparison: Comparison) -> Iterator[str]:
-    """Yield development bits per byte against bytes read and against seconds, one line for each codec and seed."""
-    for name, axis, scale in (
-        ("bytes_seen", "megabytes read", 1e-6),
-        ("seconds", "seconds of training", 1.0),
-    ):
-        figure = go.Figure()
-        for colour, codec in zip(_colours(comparison), comparison.codecs, strict=True):
-            for position, job in enumerate(comparison.of_codec(codec)):
-                points = [point for point in job.row["curve"] if "valid_bpb" in point]
-                figure.add_scatter(
-                    x=[point[name] * scale for point in points],
-                    y=[point["valid_bpb"] for point in points],
-                    name=codec,
-                    legendgroup=codec,
-                    showlegend=position == 0,
-                    mode="lines+markers",
-                    line={"color": colour},
-                    hovertemplate="%{y:.3f} bpb<extra>" + f"{codec}, seed {job.row['seed']}</extra>",
-                )
-        figure.update_layout(xaxis_title=axis, yaxis_title="bits per byte, development documents")
-        yield _html(figure, f"curve-{name}")
+def by_bytes(comparison: Comparison) -> Picture | None:
+    """Return development bits per byte against bytes read."""
+    drawn = _curves(comparison, "bytes_seen", 1e-6, "megabytes read")
+    caption = "Bits per byte of the development documents. One line a model; every seed is shown."
+    return None if drawn is None else Picture("curve-bytes", "Learning, by bytes read", caption, drawn)
 
 
-def bits_by_part(comparison: Comparison) -> str:
-    """Return the bits per byte of content and of the stop, stacked, one bar a codec, baselines as lines."""
-    ranking = comparison.ranking()
-    figure = go.Figure()
-    for part, colour in (("content", "#4c78a8"), ("stop", "#f58518")):
-        figure.add_bar(
-            y=ranking[::-1],
-            x=[comparison.mean(codec, f"bpb_{part}") for codec in ranking[::-1]],
-            name=part,
-            orientation="h",
-            marker={"color": colour},
-            hovertemplate="%{x:.3f} bpb<extra>" + part + "</extra>",
+def by_seconds(comparison: Comparison) -> Picture | None:
+    """Return development bits per byte against seconds of training."""
+    drawn = _curves(comparison, "seconds", 1.0, "seconds of training")
+    caption = "The same curves against the clock of the machine that trained."
+    return None if drawn is None else Picture("curve-seconds", "Learning, by time", caption, drawn)
+
+
+def _curves(comparison: Comparison, name: str, scale: float, title: str) -> Figure | None:
+    if not any(map(_measured, comparison.jobs)):
+        return None
+    traces = [
+        line(
+            entry,
+            marks(comparison)[entry],
+            [point[name] * scale for point in _measured(job)],
+            [point["valid_bpb"] for point in _measured(job)],
+            mode="lines+markers",
+            hovertemplate=f"%{{y:.3f}} bpb at %{{x:.3g}}<extra>{entry}, seed {job.row['seed']}</extra>",
         )
-    for baseline in comparison.baselines:
-        if baseline["name"] in ("xz", "unigram"):
-            figure.add_vline(x=baseline["bpb"], line={"dash": "dot", "color": INK}, annotation_text=baseline["name"])
-    figure.update_layout(barmode="stack", xaxis_title="bits per byte, test documents")
-    return _html(figure, "bits-by-part", height=120 + 60 * len(ranking))
+        for entry in comparison.entries
+        for job in comparison.of_entry(entry)
+    ]
+    y_axis = axis("bits per byte", range=_settled_range(comparison.jobs))
+    return figure(traces, xaxis=axis(title, rangemode="tozero"), yaxis=y_axis)
 
 
-def _colours(comparison: Comparison) -> list[str]:
-    return [COLOURS[position % len(COLOURS)] for position in range(len(comparison.codecs))]
+def _measured(job: JobResult) -> list[dict[str, Any]]:
+    return [point for point in job.row["curve"] if "valid_bpb" in point]
 
 
-def _html(figure: Any, name: str, height: int = 380) -> str:
-    axis = {"gridcolor": "rgba(138,143,152,0.25)", "zeroline": False}
-    figure.update_layout(
-        height=height,
-        margin={"l": 60, "r": 20, "t": 30, "b": 50},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": INK},
-        legend={"orientation": "h", "y": 1.12},
-        xaxis=axis,
-        yaxis=axis,
+def _settled_range(jobs: Sequence[JobResult]) -> list[float]:
+    """Return the lowest and the highest value to show: an untrained network is far off, and need not be seen."""
+    values = [
+        point["valid_bpb"]
+        for job in jobs
+        for point in _measured(job)
+        if point["bytes_seen"] >= SETTLED_SHARE * job.row["bytes_seen"]
+    ]
+    low, high = min(values), max(values)
+    air = 0.06 * (high - low) + 0.01
+    return [low - air, high + air]
+
+
+def pareto(comparison: Comparison) -> Picture | None:
+    """Return bits per byte against the computation of training."""
+    if len(comparison.entries) < 2:
+        return None
+    costs = [_megaflops(comparison, entry) for entry in comparison.entries]
+    drawn = figure(
+        [_frontier(comparison), *_sizes(comparison)],
+        xaxis=log_axis("MFLOPs of training for each byte", costs),
+        yaxis=axis("bits per byte"),
     )
-    html: str = figure.to_html(
-        full_html=False,
-        include_plotlyjs=False,
-        div_id=name,
-        config={"displayModeBar": False, "responsive": True},
-    )
-    return html
+    caption = "Left is cheaper, down is better. Lines join the sizes of a codec; no model lies below the dotted one."
+    return Picture("pareto", "What computation buys", caption, drawn)
+
+
+def _sizes(comparison: Comparison) -> Iterator[Figure]:
+    """Yield a line for the sizes of each codec: its widths or, where all have one, the vocabularies of its kind."""
+    for name, entries in _lines(comparison).items():
+        ordered = sorted(entries, key=lambda entry: _megaflops(comparison, entry))
+        yield {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": [_megaflops(comparison, entry) for entry in ordered],
+            "y": [comparison.mean(entry, "bpb") for entry in ordered],
+            "text": ordered,
+            "line": {"color": marks(comparison)[entries[0]].colour, "width": 1.5},
+            "marker": {"size": 9, "symbol": [marks(comparison)[entry].symbol for entry in ordered]},
+            "hovertemplate": "%{text}<br>%{y:.3f} bpb, %{x:.3g} MFLOPs/byte<extra></extra>",
+        }
+
+
+def _lines(comparison: Comparison) -> dict[str, list[str]]:
+    codecs = entries_by_codec(comparison)
+    if any(len(entries) > 1 for entries in codecs.values()):
+        return codecs
+    kinds: dict[str, list[str]] = {}
+    for codec, entries in codecs.items():
+        kinds.setdefault(codec.partition(":")[0], []).extend(entries)
+    return kinds
+
+
+def _frontier(comparison: Comparison) -> Figure:
+    """Return a line through the entries that no other is both cheaper and better than."""
+    x: list[float] = []
+    y: list[float] = []
+    for entry in sorted(comparison.entries, key=lambda entry: _megaflops(comparison, entry)):
+        bpb = comparison.mean(entry, "bpb")
+        if not y or bpb < y[-1]:
+            x.append(_megaflops(comparison, entry))
+            y.append(bpb)
+    dots = {"color": INK, "width": 1.5, "dash": "dot", "shape": "hv"}
+    return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": dots, "hoverinfo": "skip"}
+
+
+def _megaflops(comparison: Comparison, entry: str) -> float:
+    return comparison.mean(entry, "flops_per_byte") / 1e6

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from granular_lm.checks import check_integer
 from granular_lm.codecs import Codec
 from granular_lm.codecs.spec import CodecSpec
-from granular_lm.comparison.job import Job
+from granular_lm.comparison.job import Job, Measures
+from granular_lm.comparison.matching import check_match, cost_of, solve_shape
+from granular_lm.comparison.trials import TRIAL_SEED
 from granular_lm.errors import OptionError
 from granular_lm.weights import ModelConfig
 
@@ -15,8 +17,34 @@ if TYPE_CHECKING:
     from granular_lm.training import Budget, TrainingOptions
 
 DEFAULT_SECONDS = 60.0
-MATCHES = ("data",)
-PARTS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """What is compared: a codec at a width.
+
+    Attributes:
+        name: The codec and its options; in a sweep over widths, the width after an ``@``.
+        spec: The codec and its options.
+        size: The width that was asked for. What is held equal may lead to another one.
+    """
+
+    name: str
+    spec: CodecSpec
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A codec, trained, and what it makes of the training documents.
+
+    Attributes:
+        codec: The codec.
+        tokens_per_byte: Of the training documents, stops included.
+    """
+
+    codec: Codec
+    tokens_per_byte: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,19 +53,25 @@ class Plan:
 
     Attributes:
         match: What is held equal.
-        seeds: Models trained with each codec.
+        seeds: Models trained with each codec and width.
         specs: The codecs.
+        sizes: The widths.
         budget: Of each job.
-        network: Settings of `ModelConfig`, the vocabulary left out.
+        network: Settings of `ModelConfig`, the vocabulary left out, at the first width.
         options: Settings of `TrainingOptions`, the seed left out.
+        trials: How many settings are tried for each entry.
+        measures: What is done with each model beside scoring the test documents.
     """
 
     match: str
     seeds: int
     specs: Sequence[CodecSpec]
+    sizes: Sequence[int]
     budget: "Budget"
     network: dict[str, Any]
     options: dict[str, Any]
+    trials: int
+    measures: Measures
 
     @classmethod
     def of(
@@ -46,22 +80,27 @@ class Plan:
         *,
         match: str,
         seeds: int,
+        sizes: Sequence[int] | None,
         budget: Mapping[str, Any],
         preset: str,
         network: Mapping[str, Any] | None,
         options: "TrainingOptions | None",
+        trials: int,
+        measures: Measures,
     ) -> "Plan":
         """Return the plan of a call of `compare`.
 
         Raises:
-            OptionError: A setting is out of range.
+            OptionError: A setting is out of range, or excludes another.
         """
         from granular_lm.training import Budget, TrainingOptions
 
-        if match not in MATCHES:
-            raise OptionError(f"match={match!r} is not accepted; give one of: {', '.join(MATCHES)}.")
-        check_integer("seeds", seeds, least=1)
+        check_match(match)
+        check_integer("seeds", seeds, least=1, most=TRIAL_SEED)
+        check_integer("trials", trials, least=0)
         is_given = any(value is not None for value in budget.values())
+        if match == "time" and is_given and budget["max_time"] is None:
+            raise OptionError("match='time' holds seconds equal; give max_time, not a number of bytes or passes.")
         shape = ModelConfig.preset(preset, vocab_size=1, **(network or {})).to_dict()
         settings = asdict(options or TrainingOptions())
         del shape["vocab_size"], settings["seed"]
@@ -69,32 +108,64 @@ class Plan:
             match=match,
             seeds=seeds,
             specs=CodecSpec.parse_list(codecs if isinstance(codecs, str) else ",".join(codecs)),
+            sizes=_checked_sizes(sizes, shape),
             budget=Budget.of(**budget) if is_given else Budget(seconds=DEFAULT_SECONDS),
             network=shape,
             options=settings,
+            trials=trials,
+            measures=measures,
         )
 
-    def jobs(self, codecs: Mapping[str, Codec], data: Mapping[str, Any], max_bytes: int) -> list[Job]:
-        """Return one job for each seed and codec, all codecs of a seed together.
-
-        Args:
-            codecs: Trained codecs, by their specification.
-            data: Hashes of the parts of the split.
-            max_bytes: Bytes that each job reads.
-        """
+    @property
+    def entries(self) -> list[Entry]:
+        """All codecs at all widths."""
+        is_sweep = len(self.sizes) > 1
         return [
-            Job(
-                codec=name,
-                codec_fingerprint=codec.fingerprint(),
-                seed=seed,
-                network=self.network,
-                max_bytes=max_bytes,
-                options=self.options,
-                data={part: data[part]["sha256"] for part in PARTS},
-            )
-            for seed in range(self.seeds)
-            for name, codec in codecs.items()
+            Entry(f"{spec} @{size}" if is_sweep else str(spec), spec, size)
+            for size in self.sizes
+            for spec in self.specs
         ]
+
+    def shapes(self, trained: Mapping[str, Trained]) -> dict[str, dict[str, Any]]:
+        """Return the network of each entry whose codec was trained: settings of `ModelConfig` without vocabulary.
+
+        Raises:
+            OptionError: What is to be held equal cannot be.
+        """
+        entries = [entry for entry in self.entries if str(entry.spec) in trained]
+        return {entry.name: self._shape(entry, trained) for entry in entries}
+
+    def _shape(self, entry: Entry, trained: Mapping[str, Trained]) -> dict[str, Any]:
+        asked = self.network_of(entry.size)
+        mine, first = trained[str(entry.spec)], next(iter(trained.values()))
+        cost, goal_of = cost_of(self.match, mine.tokens_per_byte), cost_of(self.match, first.tokens_per_byte)
+        if cost is None or goal_of is None or mine is first:
+            return asked
+        goal = goal_of(ModelConfig.from_dict({**asked, "vocab_size": first.codec.vocab_size}))
+        return solve_shape(asked, mine.codec.vocab_size, cost, goal)
+
+    def network_of(self, size: int) -> dict[str, Any]:
+        """Return the network at a width; in a sweep the embedding keeps its proportion to it."""
+        ratio = size / self.network["hidden_size"]
+        return {
+            **self.network,
+            "hidden_size": size,
+            "embedding_dim": max(1, round(self.network["embedding_dim"] * ratio)),
+        }
+
+    def job(
+        self, trained: Trained, spec: CodecSpec, shape: Mapping[str, Any], budget: "Budget", hashes: Mapping[str, str]
+    ) -> Job:
+        """Return the job of an entry with seed 0 and no setting of its own, on documents with these hashes."""
+        return Job(
+            codec=str(spec),
+            codec_fingerprint=trained.codec.fingerprint(),
+            seed=0,
+            network=dict(shape),
+            budget=asdict(budget),
+            options=self.options,
+            data=dict(hashes),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings as JSON values."""
@@ -102,7 +173,20 @@ class Plan:
             "match": self.match,
             "seeds": self.seeds,
             "codecs": [str(spec) for spec in self.specs],
+            "sizes": list(self.sizes),
             "budget": asdict(self.budget),
             "network": self.network,
             "options": self.options,
+            "trials": self.trials,
+            **asdict(self.measures),
         }
+
+
+def _checked_sizes(sizes: Sequence[int] | None, shape: Mapping[str, Any]) -> list[int]:
+    if not sizes:
+        return [shape["hidden_size"]]
+    for size in sizes:
+        check_integer("sizes", size, least=1)
+    if len(set(sizes)) < len(sizes):
+        raise OptionError(f"sizes={list(sizes)} names a width twice; give each once.")
+    return list(sizes)

@@ -2,16 +2,20 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+from plotly.offline import get_plotlyjs
 
-from granular_lm.comparison.figures import bits_by_part, learning_curves, plotly_script
+from granular_lm.comparison import wording
+from granular_lm.comparison.byte_view import HEAT_STEPS, page_data, readable
+from granular_lm.comparison.columns import filled_columns, heads
+from granular_lm.comparison.figures import pictures
+from granular_lm.comparison.paired import paired_data
+from granular_lm.comparison.plotting import marks
 from granular_lm.comparison.results import Comparison
-from granular_lm.comparison.table import bpb_with_spread
 from granular_lm.files import replaced_file
 
-TEMPLATE = "report.html.jinja"
+TEMPLATES = "templates"
 
 
 def write_report(comparison: Comparison, path: Path) -> None:
@@ -22,21 +26,39 @@ def write_report(comparison: Comparison, path: Path) -> None:
 
 def render_report(comparison: Comparison) -> str:
     """Return the report as HTML."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
-    return template.render(
-        comparison=comparison,
-        rows=[_row(comparison, codec) for codec in comparison.ranking()],
-        plotly=plotly_script(),
-        figures=[*learning_curves(comparison), bits_by_part(comparison)],
-        samples={codec: comparison.of_codec(codec)[0].row["samples"] for codec in comparison.codecs},
+    columns = filled_columns(comparison)
+    return (
+        _environment()
+        .from_string(_file("report.html.jinja"))
+        .render(
+            comparison=comparison,
+            wording=wording,
+            columns=columns,
+            heads=heads(columns),
+            marks=marks(comparison),
+            plotly=get_plotlyjs(),
+            pictures=pictures(comparison),
+            paired=paired_data(comparison),
+            samples={entry: _samples(comparison, entry) for entry in comparison.entries},
+            documents=page_data(comparison.shown),
+            heat_steps=HEAT_STEPS,
+        )
     )
 
 
-def _row(comparison: Comparison, codec: str) -> dict[str, Any]:
-    first = comparison.of_codec(codec)[0].row
-    means = {
-        name: comparison.mean(codec, name)
-        for name in ("bpb_content", "bpb_stop", "bpb_file", "bits_per_string", "seconds")
-    }
-    return {**first, **means, "bpb_shown": bpb_with_spread(comparison, codec)}
+def _samples(comparison: Comparison, entry: str) -> list[str]:
+    """Return what the first model of an entry wrote."""
+    return [readable(text) for text in comparison.of_entry(entry)[0].samples]
+
+
+def _environment() -> Environment:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
+    environment.filters["signed"] = wording.number
+    environment.globals["file"] = _file
+    return environment
+
+
+def _file(name: str) -> str:
+    """Return a style sheet or script of ours, to stand in the page as it is."""
+    return (files(__package__) / TEMPLATES / name).read_text(encoding="utf-8")

@@ -5,30 +5,39 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.comparison.job import JobResult
-from granular_lm.comparison.statistics import Pair, compare_pair
+from granular_lm.comparison.job_result import JobResult
+from granular_lm.comparison.statistics import Estimate, Pair
 from granular_lm.files import replaced_file
+
+if TYPE_CHECKING:
+    from granular_lm.comparison.byte_view import ShownDocument
 
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Comparison:
-    """Several codecs on the same documents.
+    """Several codecs, at one width or several, on the same documents. An *entry* is a codec at a width.
 
     Attributes:
         environment: Versions and machine.
         data: Hashes, counts and bytes of each part of the split.
         plan: What was held equal, and every setting.
-        jobs: One result for each codec and seed.
+        jobs: One result for each entry and seed.
         baselines: Name and bits per byte of each method that needs no network.
         num_bytes: Raw bytes of each test document, shape (documents,).
         clusters: Which test documents are near-duplicates of one another: equal numbers.
+        estimates: Bits per byte of each entry, with an interval.
+        pairs: Every two entries of the same width.
+        checks: What was to be equal between entries, and whether it was.
+        trials: What was tried for each entry before.
+        failures: Codecs that were left out and jobs that failed, with the reason.
+        shown: Test documents with the bits of their tokens, for the byte view of the report.
     """
 
     environment: dict[str, Any]
@@ -38,37 +47,38 @@ class Comparison:
     baselines: Sequence[dict[str, Any]]
     num_bytes: NDArray[np.int64]
     clusters: NDArray[np.int64]
+    estimates: dict[str, Estimate]
+    pairs: Sequence[Pair]
+    checks: Sequence[dict[str, Any]]
+    trials: Sequence[dict[str, Any]]
+    failures: Sequence[dict[str, Any]]
+    shown: Sequence["ShownDocument"]
 
     def __repr__(self) -> str:
-        outcome = ", ".join(f"{codec} {self.mean(codec, 'bpb'):.3f}" for codec in self.ranking())
+        outcome = ", ".join(f"{entry} {self.mean(entry, 'bpb'):.3f}" for entry in self.ranking())
         return f"Comparison(bits per byte: {outcome})"
 
     @property
-    def codecs(self) -> list[str]:
-        """The codecs, in the order asked for."""
-        return list(dict.fromkeys(job.row["codec"] for job in self.jobs))
-
-    def of_codec(self, codec: str) -> list[JobResult]:
-        """Return the jobs of one codec, one a seed."""
-        return [job for job in self.jobs if job.row["codec"] == codec]
-
-    def mean(self, codec: str, name: str) -> float:
-        """Return the mean over seeds of one number of the results."""
-        return float(np.mean([job.row[name] for job in self.of_codec(codec)]))
-
-    def ranking(self) -> list[str]:
-        """Return the codecs from the fewest bits per byte to the most."""
-        return sorted(self.codecs, key=lambda codec: self.mean(codec, "bpb"))
+    def entries(self) -> list[str]:
+        """The entries, in the order asked for."""
+        return list(dict.fromkeys(job.row["entry"] for job in self.jobs))
 
     @property
-    def pairs(self) -> list[Pair]:
-        """Every two codecs, each one's bits averaged over its seeds first."""
-        bits = {codec: np.mean([job.bits for job in self.of_codec(codec)], axis=0) for codec in self.codecs}
-        return [
-            compare_pair(a, b, bits[a], bits[b], self.num_bytes, self.clusters)
-            for position, a in enumerate(self.codecs)
-            for b in self.codecs[position + 1 :]
-        ]
+    def is_multiseed(self) -> bool:
+        """Whether there are several models of an entry."""
+        return any(len(self.of_entry(entry)) > 1 for entry in self.entries)
+
+    def of_entry(self, entry: str) -> list[JobResult]:
+        """Return the jobs of one entry, one a seed."""
+        return [job for job in self.jobs if job.row["entry"] == entry]
+
+    def mean(self, entry: str, name: str) -> float:
+        """Return the mean over seeds of one number of the results."""
+        return float(np.mean([job.row[name] for job in self.of_entry(entry)]))
+
+    def ranking(self) -> list[str]:
+        """Return the entries from the fewest bits per byte to the most."""
+        return sorted(self.entries, key=lambda entry: self.mean(entry, "bpb"))
 
     def answer(self) -> str:
         """Return the outcome in a sentence, and in a second one if no model was worth the training."""
@@ -80,19 +90,21 @@ class Comparison:
         return self._verdict()
 
     def _verdict(self) -> str:
-        best, *others = self.ranking()
-        if not others:
-            return f"{best} needs {self.mean(best, 'bpb'):.3f} bits per byte; nothing was compared with it."
+        best = self.ranking()[0]
         said = f"{best} needs the fewest bits per byte here: {self.mean(best, 'bpb'):.3f}"
-        second = others[0]
-        pair = next(pair for pair in self.pairs if {pair.a, pair.b} == {best, second})
+        pairs = [pair for pair in self.pairs if best in (pair.a, pair.b)]
+        if not pairs:
+            return f"{best} needs {self.mean(best, 'bpb'):.3f} bits per byte; nothing was compared with it."
+        pair = min(pairs, key=lambda pair: abs(pair.delta))
+        second = pair.b if pair.a == best else pair.a
         low, high = sorted(abs(bound) for bound in pair.ci)
         gap = abs(pair.delta)
+        over = "seeds and documents" if pair.seed_sd is not None else "documents"
         if pair.verdict == "equivalent":
             return f"{said}, but {second} is equivalent to it: {gap:.3f} more, within the margin."
         if pair.verdict == "undecided":
-            return f"{said}, but {second} at {gap:.3f} more is too close to call on these documents."
-        return f"{said}, {gap:.3f} fewer than {second} (95 % interval over documents {low:.3f} to {high:.3f})."
+            return f"{said}, but {second} at {gap:.3f} more is too close to call on these {over}."
+        return f"{said}, {gap:.3f} fewer than {second} (95 % interval over {over} {low:.3f} to {high:.3f})."
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as JSON values; no text of the corpus is among them."""
@@ -102,26 +114,44 @@ class Comparison:
             "environment": self.environment,
             "data": self.data,
             "plan": self.plan,
+            "checks": list(self.checks),
             "results": [job.row for job in self.jobs],
+            "estimates": {entry: estimate.to_dict() for entry, estimate in self.estimates.items()},
             "pairs": [pair.to_dict() for pair in self.pairs],
             "baselines": list(self.baselines),
+            "trials": list(self.trials),
+            "failures": list(self.failures),
         }
 
     def to_json(self, path: str | Path) -> None:
         """Write `to_dict` to a file."""
         with replaced_file(Path(path)) as temporary:
-            temporary.write_text(json.dumps(self.to_dict(), indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
     def to_csv(self, path: str | Path) -> None:
-        """Write one line for each test document, codec and seed: its bytes, tokens and bits, not its text."""
+        """Write one line for each test document, entry and seed: its bytes, tokens and bits, not its text."""
         with replaced_file(Path(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out)
-            writer.writerow(["document", "bytes", "codec", "seed", "tokens", "bits_content", "bits_stop"])
+            writer.writerow(
+                ["document", "bytes", "codec", "seed", "tokens", "bits_content", "bits_stop", "bits_marginal"]
+            )
             for job in self.jobs:
-                columns = zip(self.num_bytes, job.num_tokens, job.bits_content, job.bits_stop, strict=True)
-                for document, (num_bytes, tokens, content, stop) in enumerate(columns):
-                    names = (job.row["codec"], job.row["seed"])
-                    writer.writerow([document, num_bytes, *names, tokens, f"{content:.6f}", f"{stop:.6f}"])
+                marginal = [""] * len(self.num_bytes)
+                if job.marginal is not None:
+                    marginal = [f"{bits:.6f}" for bits in job.marginal["bits"]]
+                columns = zip(self.num_bytes, job.num_tokens, job.bits_content, job.bits_stop, marginal, strict=True)
+                for document, (num_bytes, tokens, content, stop, summed) in enumerate(columns):
+                    names = (job.row["entry"], job.row["seed"])
+                    writer.writerow([document, num_bytes, *names, tokens, f"{content:.6f}", f"{stop:.6f}", summed])
+
+    def to_results_csv(self, path: str | Path) -> None:
+        """Write one line for each entry and seed: every single number of its results."""
+        rows = [_flat(job.row) for job in self.jobs]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        with replaced_file(Path(path)) as temporary, temporary.open("w", encoding="utf-8", newline="") as out:
+            writer = csv.DictWriter(out, names, restval="")
+            writer.writeheader()
+            writer.writerows(rows)
 
     def table(self) -> str:
         """Return the results as a table of text."""
@@ -130,13 +160,28 @@ class Comparison:
         return as_text(results_table(self))
 
     def report(self, path: str | Path) -> None:
-        """Write the report: one HTML file that needs no network."""
+        """Write the report: one HTML file that needs no network. It shows test documents and samples."""
         from granular_lm.comparison.report import write_report
 
         write_report(self, Path(path))
 
     def write(self, folder: Path) -> None:
-        """Write ``results.json``, ``documents.csv`` and ``report.html`` into a folder."""
+        """Write ``results.json``, ``results.csv``, ``documents.csv``, ``report.html`` and ``report.md``."""
+        from granular_lm.comparison.markdown import write_markdown
+
         self.to_json(folder / "results.json")
+        self.to_results_csv(folder / "results.csv")
         self.to_csv(folder / "documents.csv")
         self.report(folder / "report.html")
+        write_markdown(self, folder / "report.md")
+
+
+def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the single values of a row, those of an object in it under names joined by dots; lists are left out."""
+    flat: dict[str, Any] = {}
+    for name, value in row.items():
+        if isinstance(value, dict) and name != "environment":
+            flat |= _flat(value, f"{prefix}{name}.")
+        elif isinstance(value, str | int | float):
+            flat[f"{prefix}{name}"] = value
+    return flat

@@ -1,21 +1,25 @@
-"""Whether one codec is better than another, document by document.
+"""Whether one codec is better than another.
 
-The unit is a cluster of near-duplicate documents, the difference that of the bits two codecs spend on it. The
-interval speaks of the documents alone: how much another draw of them would move the result, not another seed.
+Chance enters twice: other documents could have been drawn, of which the unit is a cluster of near-duplicates, and the
+networks could have been trained from other seeds. A verdict has to stand against both.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from granular_lm.comparison.ratio import Ratio, Sample
+from granular_lm.comparison.resampling import Floats
+
 EQUIVALENCE_MARGIN = 0.01
 """Bits per byte within which two codecs count as equivalent, declared before any result."""
 
-Z_95 = 1.959963984540054
+SIGNIFICANCE = 0.05
+RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +29,13 @@ class Pair:
     Attributes:
         a: The first codec.
         b: The second.
-        delta: Bits per byte of ``a`` minus those of ``b``.
-        ci: 95 % interval of delta over documents.
-        p: Two-sided p-value of delta = 0.
+        delta: Bits per byte of ``a`` minus those of ``b``, averaged over seeds.
+        ci: 95 % interval of delta over seeds and documents; with one seed, over documents alone.
+        ci_documents: 95 % interval over documents alone: other documents, but these very models.
+        se_documents: Standard error over documents by the delta method.
+        seed_sd: Standard deviation of the difference over seeds; None with one seed.
+        p: Two-sided p-value of delta = 0, not adjusted.
+        p_adjusted: The same after Holm over all pairs of the comparison.
         verdict: ``"a better"``, ``"b better"``, ``"equivalent"`` or ``"undecided"``, with the codecs' names.
     """
 
@@ -35,59 +43,68 @@ class Pair:
     b: str
     delta: float
     ci: tuple[float, float]
+    ci_documents: tuple[float, float]
+    se_documents: float
+    seed_sd: float | None
     p: float
+    p_adjusted: float
     verdict: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the pair as JSON values."""
-        return {
-            "a": self.a,
-            "b": self.b,
-            "delta": self.delta,
-            "ci": [bound if math.isfinite(bound) else None for bound in self.ci],  # JSON knows no infinity
-            "p": self.p,
-            "verdict": self.verdict,
-        }
+        """Return the pair as JSON values; JSON knows no infinity, which becomes None."""
+        intervals = {name: list(map(_finite, getattr(self, name))) for name in ("ci", "ci_documents")}
+        return asdict(self) | intervals | {"se_documents": _finite(self.se_documents)}
 
 
-def compare_pair(
-    a: str,
-    b: str,
-    bits_a: NDArray[np.float64],
-    bits_b: NDArray[np.float64],
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The bits per byte of one codec.
+
+    Attributes:
+        bpb: Averaged over seeds.
+        ci: 95 % interval over seeds and documents; with one seed, over documents alone.
+        seed_sd: Standard deviation over seeds; None with one seed.
+    """
+
+    bpb: float
+    ci: tuple[float, float]
+    seed_sd: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the estimate as JSON values."""
+        return asdict(self) | {"ci": list(map(_finite, self.ci))}
+
+
+def compare_all(
+    bits: Mapping[str, Floats],
     num_bytes: NDArray[np.int64],
     clusters: NDArray[np.int64],
-) -> Pair:
-    """Return the paired difference of two codecs.
+    pairs: Sequence[tuple[str, str]],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[dict[str, Estimate], list[Pair]]:
+    """Return the bits per byte of each codec, and the difference of each pair.
+
+    Seed ``s`` of one codec is paired with seed ``s`` of the other: they read the same documents in the same order.
+    Where one codec has more seeds, a pair leaves them out.
 
     Args:
-        a: The first codec.
-        b: The second.
-        bits_a: Bits of each document under ``a``, shape (documents,).
-        bits_b: Bits of each document under ``b``.
-        num_bytes: Raw bytes of each document.
+        bits: Bits of each document under each codec, shape (seeds, documents).
+        num_bytes: Raw bytes of each document, at least one in all.
         clusters: Which documents are near-duplicates of one another: equal numbers, from 0.
+        pairs: Which codec to compare with which.
+        resamples: How often documents are drawn anew, and as often signs.
+        seed: Of these draws.
     """
-    differences = np.bincount(clusters, weights=bits_a - bits_b).astype(np.float64)
-    sizes = np.bincount(clusters, weights=num_bytes).astype(np.float64)
-    delta = math.fsum(differences) / math.fsum(sizes)
-    error = delta_standard_error(differences, sizes)
-    ci = (delta - Z_95 * error, delta + Z_95 * error)
-    p = math.erfc(abs(delta) / error / math.sqrt(2)) if error > 0 else float(delta == 0)
-    return Pair(a, b, delta, ci, p, _verdict(a, b, ci))
-
-
-def delta_standard_error(differences: NDArray[np.float64], sizes: NDArray[np.float64]) -> float:
-    """Return the standard error of Σd/ΣB over units by the delta method; infinite for a single unit.
-
-    Source: the ratio estimator, Cochran, Sampling Techniques (1977), section 6.4.
-    """
-    count = len(sizes)
-    if count < 2:
-        return math.inf
-    ratio = math.fsum(differences) / math.fsum(sizes)
-    squares = math.fsum((differences - ratio * sizes) ** 2)
-    return math.sqrt(count / (count - 1) * squares) / math.fsum(sizes)
+    sample = Sample.of(bits, num_bytes, clusters, resamples, seed)
+    ratios = [sample.difference(a, b) for a, b in pairs]
+    p_values = [ratio.p() for ratio in ratios]
+    compared = zip(pairs, ratios, p_values, holm(p_values), strict=True)
+    return (
+        {name: _estimate(sample.codec(name)) for name in bits},
+        [_pair(a, b, ratio, p, adjusted) for (a, b), ratio, p, adjusted in compared],
+    )
 
 
 def cluster_numbers(keys: Sequence[str]) -> NDArray[np.int64]:
@@ -96,12 +113,40 @@ def cluster_numbers(keys: Sequence[str]) -> NDArray[np.int64]:
     return np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int64)
 
 
-def _verdict(a: str, b: str, ci: tuple[float, float]) -> str:
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values that may each be held against 5 % though several hypotheses were tested.
+
+    Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure (1979).
+
+    Examples:
+        >>> holm([0.01, 0.5, 0.02])
+        [0.03, 0.5, 0.04]
+    """
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        least = max(least, min(1.0, p_values[place] * (len(p_values) - rank)))
+        adjusted[place] = least
+    return adjusted
+
+
+def _estimate(ratio: Ratio) -> Estimate:
+    return Estimate(ratio.value, ratio.ci(), ratio.seed_sd)
+
+
+def _pair(a: str, b: str, ratio: Ratio, p: float, p_adjusted: float) -> Pair:
+    ci = ratio.ci()
+    verdict = _verdict(a, b, ci, p_adjusted)
+    return Pair(a, b, ratio.value, ci, ratio.ci_documents(), ratio.se, ratio.seed_sd, p, p_adjusted, verdict)
+
+
+def _verdict(a: str, b: str, ci: tuple[float, float], p_adjusted: float) -> str:
     low, high = ci
     if low >= -EQUIVALENCE_MARGIN and high <= EQUIVALENCE_MARGIN:
         return "equivalent"
-    if high < 0:
-        return f"{a} better"
-    if low > 0:
-        return f"{b} better"
+    if p_adjusted < SIGNIFICANCE and not low <= 0 <= high:
+        return f"{a if high < 0 else b} better"
     return "undecided"
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

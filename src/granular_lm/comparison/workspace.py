@@ -1,73 +1,123 @@
 """The folder of a comparison: what was done there already is found again.
 
 plan.json            marks the folder as a comparison's, and keeps the bytes that a time budget came to
+data/                the documents, split
 codecs/              trained codecs
 jobs/                one folder a job
-results.json  documents.csv  report.html
+results.json  results.csv  documents.csv  report.html  report.md
 """
 
-import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from granular_lm.codecs import Codec, load_codec, save_codec
 from granular_lm.codecs.spec import CodecSpec
-from granular_lm.comparison.job import Job, JobResult, load_result, run_job
-from granular_lm.corpus.split import Split
-from granular_lm.errors import CodecError, OutputExistsError
-from granular_lm.files import new_folder, replaced_file
-
-if TYPE_CHECKING:
-    from granular_lm.training.options import Callback
+from granular_lm.comparison.job import Job, digest
+from granular_lm.comparison.job_result import DAMAGED, write_json
+from granular_lm.comparison.parts import PARTS
+from granular_lm.corpus.readers import read_documents
+from granular_lm.corpus.split import Split, write_split
+from granular_lm.errors import CodecError, CorpusError, OutputExistsError
+from granular_lm.files import new_folder
 
 PLAN_FILE = "plan.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """Where a comparison keeps what it made."""
+    """Where a comparison keeps what it made.
+
+    Attributes:
+        folder: Seen by all machines that run its jobs.
+    """
 
     folder: Path
 
+    def keep(self, split: Split, hashes: Mapping[str, str]) -> None:
+        """Write the documents for whoever runs a job."""
+        target = self._data_folder(hashes)
+        if not target.is_dir():
+            with suppress(OutputExistsError):  # another shard has written it meanwhile
+                write_split(split, target, seed=0)
+
+    def split(self, hashes: Mapping[str, str]) -> Split:
+        """Return the documents that jobs with these hashes are about."""
+        return _read_split(self._data_folder(hashes))
+
     def codec(self, spec: CodecSpec, train: Sequence[str], train_hash: str) -> Codec:
         """Return a codec trained on the training documents, which ``train_hash`` stands for."""
-        digest = hashlib.sha256(f"{spec} {train_hash}".encode()).hexdigest()[:12]
-        target = self.folder / "codecs" / f"{spec.name}-{digest}"
+        target = self._codec_folder(str(spec), train_hash)
         if target.is_dir():
             try:
                 return load_codec(target)
             except CodecError:
                 shutil.rmtree(target)  # it was damaged
         codec = spec.train(train)
-        with new_folder(target) as work:
+        with suppress(OutputExistsError), new_folder(target) as work:
             save_codec(codec, work)
         return codec
+
+    def codec_of(self, job: Job) -> Codec:
+        """Return the codec of a job, which is trained already.
+
+        Raises:
+            CodecError: It is another one by now.
+        """
+        codec = load_codec(self._codec_folder(job.codec, job.data["train"]))
+        if codec.fingerprint() != job.codec_fingerprint:
+            raise CodecError(f"the codec {job.codec} in {self.folder} is not the one that the job was planned for.")
+        return codec
+
+    def job_folder(self, job: Job) -> Path:
+        """Return the folder of a job, which is there once the job is done."""
+        return self.folder / "jobs" / job.key
 
     def max_bytes(self, asked: Mapping[str, Any], measure: Callable[[], int]) -> int:
         """Return the bytes that each job reads: as measured when the same was asked before, else measured now."""
         path = self.folder / PLAN_FILE
-        kept = _read_json(path)
+        kept = _read_plan(path)
         max_bytes = kept.get("max_bytes")
         if kept.get("asked") == asked and isinstance(max_bytes, int) and max_bytes > 0:
             return max_bytes
         measured = measure()
-        _write_json(path, {"max_bytes": measured, "asked": asked})
+        write_json(path, {"max_bytes": measured, "asked": asked})
         return measured
 
-    def result(self, job: Job, codec: Codec, split: Split, on_step: "Callback | None") -> JobResult:
-        """Return the result of a job, which is run only if it is not there."""
-        folder = self.folder / "jobs" / job.key
-        found = load_result(folder, len(split.test))
-        if found is None:
-            shutil.rmtree(folder, ignore_errors=True)  # what is there, if anything, was damaged
-            found = run_job(job, codec, split, folder, on_step=on_step)
-        return found
+    def merge(self, other: Path) -> int:
+        """Take over the jobs of another comparison's folder that are not here yet; return how many.
+
+        Raises:
+            OutputExistsError: The other folder is no comparison's.
+        """
+        if not (other / PLAN_FILE).is_file():
+            raise OutputExistsError(f"{other} is no comparison's folder; give what --output named for the shard.")
+        found = [job for job in sorted((other / "jobs").glob("*")) if not (self.folder / "jobs" / job.name).exists()]
+        for job in found:
+            with new_folder(self.folder / "jobs" / job.name) as work:
+                shutil.copytree(job, work, dirs_exist_ok=True)
+        return len(found)
+
+    def _data_folder(self, hashes: Mapping[str, str]) -> Path:
+        return self.folder / "data" / digest({part: hashes[part] for part in PARTS})
+
+    def _codec_folder(self, spec: str, train_hash: str) -> Path:
+        return self.folder / "codecs" / f"{spec.partition(':')[0]}-{digest([spec, train_hash])}"
+
+
+@lru_cache(maxsize=1)
+def _read_split(folder: Path) -> Split:
+    """Return the documents in a folder, kept for the next job of this process."""
+    try:
+        return Split(**{part: list(read_documents([folder / f"{part}.jsonl"])) for part in PARTS})
+    except CorpusError as error:
+        raise CorpusError(f"{folder} cannot be read; it has to be seen by every machine that runs jobs.") from error
 
 
 def refuse_foreign(folder: Path) -> None:
@@ -85,21 +135,16 @@ def open_workspace(output: str | Path | None) -> Iterator[Workspace]:
         with tempfile.TemporaryDirectory() as temporary:
             yield Workspace(Path(temporary))
         return
-    folder = Path(output)
+    folder = Path(output).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / PLAN_FILE).exists():
-        _write_json(folder / PLAN_FILE, {})  # at once: the folder is a comparison's even if this one is interrupted
+        write_json(folder / PLAN_FILE, {})  # at once: the folder is a comparison's even if this one is interrupted
     yield Workspace(folder)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_plan(path: Path) -> dict[str, Any]:
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+    except DAMAGED:
         return {}
     return loaded if isinstance(loaded, dict) else {}
-
-
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    with replaced_file(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

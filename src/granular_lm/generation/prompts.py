@@ -9,16 +9,15 @@ ways to get there are kept. A byte codec has one cover, and nothing is approxima
 Source: the same sum as in Vieira et al. 2024, "From Language Models over Tokens to Language Models over Characters".
 """
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.codecs import Codec
+from granular_lm.codecs.spelling import Spelling
 from granular_lm.generation.strategies import entropy_bits
 from granular_lm.runtime import State, select_rows
 from granular_lm.scoring import StepModel
@@ -82,7 +81,7 @@ class Prefix:
         self.data = data
         self.lost = -np.inf
         self._model = model
-        self._tokens = model.codec.derived(_TokensByBytes)
+        self._tokens = model.codec.derived(Spelling)
         places = self._read(beam)
         self._last = places[len(data)]
         self._paths = list(self._last.paths)
@@ -106,6 +105,12 @@ class Prefix:
             path = path.before
             entropies.append(path.entropy)
         return Cover(ids[::-1], log_probs[::-1], entropies[::-1])
+
+    def whole(self) -> dict[tuple[int, ...], float]:
+        """Return the covers that end with the prompt, each with the logarithm of its and the stop's probability."""
+        stops = self._last.log_probs[:, self._model.codec.stop_id].tolist()
+        ended = zip(self._last.paths, stops, strict=True)
+        return {tuple(self.cover(index).ids): path.log_prob + stop for index, (path, stop) in enumerate(ended)}
 
     def after(self, chosen: Sequence[int]) -> tuple[NDArray[np.floating], State]:
         """Return what comes after some covers: log-probabilities, shape (chosen, V), and the state."""
@@ -138,7 +143,7 @@ class Prefix:
             places[position] = self._step(paths)
             if position == 0:
                 paths[0].before = None  # the stop that starts a string is no token of it
-            for length, ids in self._tokens.spelling(self.data, position):
+            for length, ids in self._tokens.at(self.data, position):
                 coming[position + length].extend(_longer(places[position], ids))
             if passed := places.pop(position - self._tokens.longest, None):
                 for path in passed.paths:
@@ -175,31 +180,3 @@ def _states(paths: Iterable[_Path | None]) -> State:
     """Return the states of paths as a batch."""
     states = [path.state for path in paths if path is not None and path.state is not None]
     return np.concatenate([h for h, _ in states], axis=1), np.concatenate([c for _, c in states], axis=1)
-
-
-class _TokensByBytes:
-    """The tokens of a codec, the stop not, found by their bytes."""
-
-    def __init__(self, codec: Codec) -> None:
-        tokens = ((codec.token_bytes(token_id), token_id) for token_id in range(codec.vocab_size))
-        self._sorted = sorted((token, token_id) for token, token_id in tokens if token_id != codec.stop_id)
-        self._ids: dict[bytes, list[int]] = defaultdict(list)
-        for token, token_id in self._sorted:
-            self._ids[token].append(token_id)
-        self.longest = max(map(len, self._ids))
-
-    def spelling(self, data: bytes, position: int) -> Iterator[tuple[int, list[int]]]:
-        """Yield the tokens that spell what stands at a position of ``data``, by their length."""
-        for length in range(1, min(self.longest, len(data) - position) + 1):
-            if ids := self._ids.get(data[position : position + length]):
-                yield length, ids
-
-    def reaching_past(self, rest: bytes) -> Iterator[tuple[bytes, int]]:
-        """Yield the tokens that begin with ``rest`` and are longer; none for an empty one."""
-        if not rest:
-            return
-        for index in range(bisect_right(self._sorted, rest, key=itemgetter(0)), len(self._sorted)):
-            token, token_id = self._sorted[index]
-            if not token.startswith(rest):
-                return
-            yield token, token_id

@@ -1,0 +1,184 @@
+"""A comparison under way: from documents and a plan to results, one stage after another."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from granular_lm.comparison.budget import affordable_bytes
+from granular_lm.comparison.job import Job, Measures
+from granular_lm.comparison.job_result import JobResult, load_result, load_trial
+from granular_lm.comparison.launch import Launch, Watcher, reason, run_jobs
+from granular_lm.comparison.parts import PARTS, tokens_per_byte
+from granular_lm.comparison.plan import Entry, Plan, Trained
+from granular_lm.comparison.trials import TRIAL_SEED, Setting, chosen, settings
+from granular_lm.comparison.workspace import Workspace
+from granular_lm.corpus.split import Split
+from granular_lm.errors import CodecError, OptionError, TrainingError
+
+if TYPE_CHECKING:
+    from granular_lm.training import Budget
+
+
+@dataclass(eq=False)
+class Run:
+    """What is known so far.
+
+    Attributes:
+        plan: The settings.
+        split: The documents.
+        data: Counts and hashes of its parts.
+        workspace: Where everything is kept.
+        launch: Where jobs run.
+        watcher: Who is told.
+        trained: The codecs that give all documents back, by their specification.
+        failures: Codecs that were left out and jobs that failed, with the reason.
+        trials: What was tried for each entry.
+        max_bytes: What every job reads; None where seconds are held equal.
+    """
+
+    plan: Plan
+    split: Split
+    data: Mapping[str, Any]
+    workspace: Workspace
+    launch: Launch
+    watcher: Watcher
+    trained: dict[str, Trained] = field(default_factory=dict)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    trials: list[dict[str, Any]] = field(default_factory=list)
+    max_bytes: int | None = None
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The hash of each part of the documents."""
+        return {part: self.data[part]["sha256"] for part in PARTS}
+
+    def train_codecs(self) -> None:
+        """Train the codecs on the training documents; leave out those that lose information on any document.
+
+        Raises:
+            CodecError: None is left.
+        """
+        self.workspace.keep(self.split, self.hashes)
+        for spec in self.plan.specs:
+            self.watcher.on_stage(f"training codec {spec}")
+            try:
+                codec = self.workspace.codec(spec, self.split.train, self.hashes["train"])
+                self.trained[str(spec)] = Trained(codec, tokens_per_byte(codec, self.split))
+            except CodecError as error:
+                if len(self.plan.specs) == 1:
+                    raise
+                self.failures.append({"codec": str(spec), "seed": None, "reason": reason(error)})
+        if not self.trained:
+            raise CodecError(f"no codec is left to compare: {self.failures[0]['reason']}")
+
+    def first_jobs(self) -> dict[Entry, Job]:
+        """Return the job of each entry with seed 0, as it was asked for."""
+        shapes = self.plan.shapes(self.trained)
+        budget = self._budget(shapes)
+        self.max_bytes = budget.max_bytes
+        entries = [entry for entry in self.plan.entries if entry.name in shapes]
+        return {
+            entry: self.plan.job(self.trained[str(entry.spec)], entry.spec, shapes[entry.name], budget, self.hashes)
+            for entry in entries
+        }
+
+    def tuned(self, jobs: Mapping[Entry, Job]) -> dict[Entry, Job]:
+        """Try settings for each entry, the same for all, and return its job with the best one."""
+        tried = settings(self.plan.trials)
+        trials = {
+            (entry, setting): setting.of(job, seed=TRIAL_SEED, is_trial=True)
+            for entry, job in jobs.items()
+            for setting in tried
+        }
+        if not trials:
+            return dict(jobs)
+        failed = run_jobs(list(trials.values()), Measures(), self.workspace, self.launch, self.watcher)
+        found: dict[Entry, dict[Setting, float]] = {entry: {} for entry in jobs}
+        for (entry, setting), job in trials.items():
+            row = load_trial(self.workspace.job_folder(job))
+            if row is not None:
+                found[entry][setting] = row["valid_bpb"]
+            self.trials.append(_trial_row(entry, setting, row, failed.get(job.key)))
+        for entry in jobs:
+            if not found[entry]:
+                why = next(row["reason"] for row in self.trials if row["entry"] == entry.name)
+                self.failures.append({"codec": entry.name, "seed": None, "reason": f"no trial came to its end: {why}"})
+        return {entry: self._best(entry, job, found[entry]) for entry, job in jobs.items() if found[entry]}
+
+    def _best(self, entry: Entry, job: Job, found: Mapping[Setting, float]) -> Job:
+        best = chosen(found)
+        for row in self.trials:
+            row["is_chosen"] |= row["entry"] == entry.name and row["setting"] == best.to_dict()
+        return best.of(job, seed=0, is_trial=False)
+
+    def run(self, jobs: Mapping[Entry, Job]) -> list[tuple[Entry, JobResult]]:
+        """Run every entry with every seed, all entries of a seed together; return what came of it.
+
+        Raises:
+            OptionError: The shard has no job.
+            TrainingError: Not one job came to its end.
+        """
+        all_jobs = [
+            (entry, Setting().of(job, seed=seed, is_trial=False))
+            for seed in range(self.plan.seeds)
+            for entry, job in jobs.items()
+        ]
+        mine = self.launch.share([job for _, job in all_jobs])
+        if not mine:
+            raise OptionError(f"there are {len(all_jobs)} jobs, and none is left for shard {self.launch.shard}.")
+        failed = run_jobs(mine, self.plan.measures, self.workspace, self.launch, self.watcher)
+        results = []
+        for entry, job in all_jobs:
+            result = load_result(self.workspace.job_folder(job), len(self.split.test), self.plan.measures)
+            if result is not None:
+                results.append((entry, result))
+            elif job in mine:
+                why = failed.get(job.key, "its result is not in the folder of the comparison")
+                self.failures.append({"codec": entry.name, "seed": job.seed, "reason": why})
+        if not results and self.failures:
+            raise TrainingError(f"no job came to its end; the first one: {self.failures[-1]['reason']}")
+        return results
+
+    def _budget(self, shapes: Mapping[str, Mapping[str, Any]]) -> "Budget":
+        """Return the budget of every job: seconds where they are held equal, else bytes."""
+        from granular_lm.training import Budget
+
+        budget = self.plan.budget
+        if self.plan.match == "time":
+            return budget
+        num_bytes = budget.num_bytes(self.data["train"]["bytes"])
+        if num_bytes is not None:
+            return Budget(max_bytes=max(1, round(num_bytes)))
+        if self.launch.shard is not None:
+            raise OptionError(
+                "a shard cannot tell how many bytes another machine reads in a time; give max_bytes or epochs."
+            )
+        return Budget(max_bytes=self._affordable(shapes))
+
+    def _affordable(self, shapes: Mapping[str, Mapping[str, Any]]) -> int:
+        assert self.plan.budget.seconds is not None
+        seconds = self.plan.budget.seconds
+        codecs = {entry.name: str(entry.spec) for entry in self.plan.entries if entry.name in shapes}
+        asked = {**self.plan.to_dict(), "data": self.hashes, "shapes": dict(shapes)}
+        for name in ("seeds", "trials", "prove", "marginal"):
+            del asked[name]  # more of the same comparison, of which every job reads the same
+        return self.workspace.max_bytes(
+            asked,
+            lambda: affordable_bytes(
+                {name: (self.trained[codecs[name]].codec, shape) for name, shape in shapes.items()},
+                self.split.train,
+                self.plan.options,
+                seconds=seconds,
+                on_stage=self.watcher.on_stage,
+            ),
+        )
+
+
+def _trial_row(entry: Entry, setting: Setting, row: dict[str, Any] | None, failure: str | None) -> dict[str, Any]:
+    return {
+        "entry": entry.name,
+        "setting": setting.to_dict(),
+        "valid_bpb": None if row is None else row["valid_bpb"],
+        "reason": failure,
+        "is_chosen": False,
+    }
