@@ -355,6 +355,9 @@ def test_a_job_that_fails_is_told_and_the_others_are_compared(bios: list[str], m
     comparison = glm.compare(bios, CODECS[:2], seeds=2, **TINY)
     assert list(comparison.failures) == [{"codec": "byte", "seed": 1, "reason": "no gradient was a finite number"}]
     assert [len(comparison.of_entry(entry)) for entry in comparison.entries] == [1, 2]
+    [pair] = comparison.pairs
+    byte, char = (comparison.of_entry(entry)[0].row["bpb"] for entry in comparison.entries)
+    assert pair.delta == pytest.approx(byte - char)  # seed 0 of both: the other one has no partner
     monkeypatch.setattr(worker, "_train", lambda *_: fails_once(type("J", (), {"codec": "byte", "seed": 1})))
     with pytest.raises(TrainingError, match="no job came to its end"):
         glm.compare(bios, ["byte"], **TINY)

@@ -8,7 +8,7 @@ import pytest
 from granular_lm.comparison import Comparison
 from granular_lm.comparison.figures import pictures
 from granular_lm.comparison.paired import MOST_POINTS, NUM_BINS, paired_data
-from granular_lm.comparison.plotting import log_axis
+from granular_lm.page.plotting import log_axis
 from made_comparison import made_comparison
 
 

@@ -11,15 +11,19 @@ from typing import Any
 
 import pytest
 
+from granular_lm import page as page_package
 from granular_lm.comparison import Comparison, report
 from granular_lm.comparison.byte_view import HEAT_STEPS
 from granular_lm.comparison.figures import pictures
-from granular_lm.comparison.plotting import COLOURS
 from granular_lm.comparison.report import render_report
+from granular_lm.page.plotting import COLOURS
 from made_comparison import HOSTILE, TEXTS, made_comparison
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-TEMPLATES = Path(report.__file__).parent / "templates"
+STYLES = (
+    Path(page_package.__file__).parent / "style.css",
+    Path(report.__file__).parent / "templates" / "byte_view.css",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def page(comparison: Comparison) -> str:
 
 def themes() -> dict[str, dict[str, str]]:
     """Return the colours by name that the style sheets set, in light and in dark."""
-    style = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "byte_view.css"))
+    style = "".join(path.read_text(encoding="utf-8") for path in STYLES)
     dark = "".join(re.findall(r"prefers-color-scheme: dark\) \{\s*:root \{(.*?)\}", style, flags=re.DOTALL))
     light = "".join(re.findall(r"(?<!\{\n  ):root \{(.*?)\}", style, flags=re.DOTALL))
     found = {name: dict(re.findall(r"--([\w-]+): ([^;]+);", text)) for name, text in (("light", light), ("dark", dark))}

@@ -38,7 +38,7 @@ def test_draws_are_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Memory for a few resamples at a time gives the numbers that memory for all of them gives."""
     sums, sizes = {"a": np.random.default_rng(5).normal(100, 9, (1, 40))}, np.full(40, 50.0)
     whole = Draws.of(sums, sizes, 100, seed=0)
-    monkeypatch.setattr(resampling, "ENTRIES_AT_ONCE", 333)
+    monkeypatch.setattr(resampling, "ENTRIES_AT_ONCE", 293)
     pieces = Draws.of(sums, sizes, 100, seed=0)
     assert pieces.resampled["a", 1] == pytest.approx(whole.resampled["a", 1])
     assert pieces.flipped["a", 1] == pytest.approx(whole.flipped["a", 1])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from granular_lm.comparison.slices import script_of, slice_rows, slices
+from granular_lm.comparison.slices import slice_rows, slices
+from granular_lm.corpus.scripts import script_of
 from granular_lm.corpus.split import near_duplicate_key
 from granular_lm.text import to_bytes
 

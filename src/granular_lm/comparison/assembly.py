@@ -1,7 +1,8 @@
 """From the results of jobs to the comparison of entries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -32,8 +33,11 @@ def assemble(run: Run, results: Sequence[tuple[Entry, JobResult]]) -> Comparison
     clusters = cluster_numbers([near_duplicate_key(text) for text in test])
     masks = slices(run.split.train, test)
     jobs = [_described(entry, result, masks, num_bytes) for entry, result in results]
-    bits = {entry.name: np.array([job.bits for job in jobs if job.row["entry"] == entry.name]) for entry, _ in results}
-    estimates, pairs = compare_all(bits, num_bytes, clusters, _pairs([entry for entry, _ in results]))
+    bits = _bits(jobs, {job.row["seed"] for job in jobs})
+    compared = partial(compare_all, num_bytes=num_bytes, clusters=clusters)
+    estimates, pairs = compared(bits, pairs=_pairs([entry for entry, _ in results]))
+    if shared := _shared_if_unequal(jobs):  # the seeds of a pair are paired
+        _, pairs = compared(_bits(jobs, shared), pairs=_pairs([entry for entry, _ in results]))
     checks = held_equal(run.plan.match, [job.row for job in jobs], run.plan.budget.seconds)
     broken = [f"{check.name} ({check.group}): {check.low:g} to {check.high:g}" for check in checks if not check.is_held]
     failures = [{"codec": None, "seed": None, "reason": f"was to be equal, but is not: {what}"} for what in broken]
@@ -93,6 +97,24 @@ def _marginal_row(result: JobResult, masks: Masks, num_bytes: NDArray[np.int64])
 def _known(value: Any) -> float | None:
     """Return a number of a file, in which NaN stands for none."""
     return None if np.isnan(value) else float(value)
+
+
+def _bits(jobs: Sequence[JobResult], seeds: Container[int]) -> dict[str, NDArray[np.float64]]:
+    """Return the bits of each document under each entry with some seeds, shape (seeds, documents)."""
+    rows: dict[str, list[NDArray[np.float64]]] = {}
+    for job in jobs:
+        if job.row["seed"] in seeds:
+            rows.setdefault(job.row["entry"], []).append(job.bits)
+    return {name: np.array(each) for name, each in rows.items()}
+
+
+def _shared_if_unequal(jobs: Sequence[JobResult]) -> set[int]:
+    """Return the seeds that all entries have if some entries have others as well; none if all have the same."""
+    seeds: dict[str, set[int]] = {}
+    for job in jobs:
+        seeds.setdefault(job.row["entry"], set()).add(job.row["seed"])
+    shared = set.intersection(*seeds.values())
+    return set() if all(shared == each for each in seeds.values()) else shared
 
 
 def _pairs(entries: Sequence[Entry]) -> list[tuple[str, str]]:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.comparison.plotting import COLOURS, INK, Figure, Mark, Picture, axis, figure, line, marks
+from granular_lm.comparison.plotting import Mark, line, marks
 from granular_lm.comparison.results import Comparison
+from granular_lm.page.plotting import COLOURS, INK, Figure, Picture, axis, figure
 
 BAR, LABEL = 36, 16  # pixels
 MOST_BINS = 40

@@ -5,8 +5,9 @@ from typing import Any
 
 from granular_lm.comparison.bit_figures import lengths, parts, positions, slices
 from granular_lm.comparison.job_result import JobResult
-from granular_lm.comparison.plotting import INK, Figure, Picture, axis, entries_by_codec, figure, line, log_axis, marks
+from granular_lm.comparison.plotting import entries_by_codec, line, marks
 from granular_lm.comparison.results import Comparison
+from granular_lm.page.plotting import INK, Figure, Picture, axis, figure, log_axis
 
 SETTLED_SHARE = 0.15  # of what a run reads; what comes before may lie above the picture
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.comparison.plotting import axis, figure, log_axis
 from granular_lm.comparison.results import Comparison
 from granular_lm.comparison.statistics import Pair
+from granular_lm.page.plotting import axis, figure, log_axis
 
 MOST_POINTS = 2000
 NUM_BINS = 48

@@ -1,10 +1,6 @@
 """The report: one HTML file that needs no network."""
 
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, StrictUndefined
-from plotly.offline import get_plotlyjs
 
 from granular_lm.comparison import wording
 from granular_lm.comparison.byte_view import HEAT_STEPS, page_data, readable
@@ -14,8 +10,7 @@ from granular_lm.comparison.paired import paired_data
 from granular_lm.comparison.plotting import marks
 from granular_lm.comparison.results import Comparison
 from granular_lm.files import replaced_file
-
-TEMPLATES = "templates"
+from granular_lm.page.template import page_environment
 
 
 def write_report(comparison: Comparison, path: Path) -> None:
@@ -27,38 +22,22 @@ def write_report(comparison: Comparison, path: Path) -> None:
 def render_report(comparison: Comparison) -> str:
     """Return the report as HTML."""
     columns = filled_columns(comparison)
-    return (
-        _environment()
-        .from_string(_file("report.html.jinja"))
-        .render(
-            comparison=comparison,
-            wording=wording,
-            columns=columns,
-            heads=heads(columns),
-            marks=marks(comparison),
-            plotly=get_plotlyjs(),
-            pictures=pictures(comparison),
-            paired=paired_data(comparison),
-            samples={entry: _samples(comparison, entry) for entry in comparison.entries},
-            documents=page_data(comparison.shown),
-            heat_steps=HEAT_STEPS,
-        )
+    environment = page_environment(__package__)
+    environment.filters["signed"] = wording.number
+    return environment.get_template("report.html.jinja").render(
+        comparison=comparison,
+        wording=wording,
+        columns=columns,
+        heads=heads(columns),
+        marks=marks(comparison),
+        pictures=pictures(comparison),
+        paired=paired_data(comparison),
+        samples={entry: _samples(comparison, entry) for entry in comparison.entries},
+        documents=page_data(comparison.shown),
+        heat_steps=HEAT_STEPS,
     )
 
 
 def _samples(comparison: Comparison, entry: str) -> list[str]:
     """Return what the first model of an entry wrote."""
     return [readable(text) for text in comparison.of_entry(entry)[0].samples]
-
-
-def _environment() -> Environment:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
-    environment.filters["signed"] = wording.number
-    environment.globals["file"] = _file
-    return environment
-
-
-def _file(name: str) -> str:
-    """Return a style sheet or script of ours, to stand in the page as it is."""
-    return (files(__package__) / TEMPLATES / name).read_text(encoding="utf-8")

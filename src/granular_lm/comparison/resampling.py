@@ -107,7 +107,8 @@ def _multiplicities(resamples: int, clusters: int, rng: np.random.Generator) -> 
 
 def _signs(resamples: int, clusters: int, rng: np.random.Generator) -> Floats:
     """Return 1 or -1 for each cluster, shape (resamples, clusters)."""
-    packed = np.frombuffer(rng.bytes(resamples * -(-clusters // 8)), dtype=np.uint8).reshape(resamples, -1)
+    words = -(-clusters // 32)  # whole ones, so that it makes no difference how many rows are drawn at a time
+    packed = np.frombuffer(rng.bytes(resamples * words * 4), dtype=np.uint8).reshape(resamples, -1)
     return np.unpackbits(packed, axis=1, count=clusters).astype(np.float64) * 2 - 1
 
 

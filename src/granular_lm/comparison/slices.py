@@ -4,8 +4,6 @@ The whole test part says which codec is better; its slices say where.
 """
 
 import math
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from granular_lm.corpus.scripts import script_of
 from granular_lm.corpus.split import near_duplicate_key
 from granular_lm.corpus.statistics import EMOJI
 from granular_lm.corpus.stream import in_chunks
@@ -25,9 +24,6 @@ SEEN_SHARE = 0.8
 LENGTH_CLASSES = 4
 SCRIPT_DOCUMENTS, SCRIPT_SHARE = 20, 0.01
 """A script has a slice of its own if so many documents, and this share of all, are written in it."""
-
-SCRIPT_WORDS = re.compile("[A-Z ]+?(?= SMALL| CAPITAL| LETTER| SYLLAB| CHARACTER)|[A-Z]+")
-NAMED_OTHERWISE = {"Cjk": "Han", "Ideographic": "Han", "Modifier": ""}
 
 Mask = NDArray[np.bool_]
 
@@ -68,20 +64,6 @@ def slice_rows(
         num_bytes: Raw bytes of each test document.
     """
     return {name: _row(bits[mask], num_bytes[mask]) for name, mask in masks.items()}
-
-
-def script_of(text: str) -> str | None:
-    """Return the script that more than half of the letters are of, or None.
-
-    Examples:
-        >>> script_of("привет, Ada"), script_of("東京 2024"), script_of("1, 2")
-        ('Cyrillic', 'Han', None)
-    """
-    counts = Counter(script for script in map(_SCRIPTS.__getitem__, text) if script)
-    if not counts:
-        return None
-    script, count = counts.most_common(1)[0]
-    return script if 2 * count > counts.total() else None
 
 
 def _row(bits: NDArray[np.float64], num_bytes: NDArray[np.int64]) -> dict[str, Any]:
@@ -151,25 +133,3 @@ def _scripts(test: Sequence[str]) -> dict[str, Mask]:
     least = max(SCRIPT_DOCUMENTS, SCRIPT_SHARE * len(test))
     frequent = [script for script, count in Counter(scripts).most_common() if script and count >= least]
     return {f"script {name}": np.array([script == name for script in scripts]) for name in frequent}
-
-
-class _Scripts(dict[str, str | None]):
-    """The script of each character, None unless it is a letter of one, filled in as characters are met."""
-
-    def __missing__(self, character: str) -> str | None:
-        self[character] = _script_of_letter(character) if character.isalpha() else None
-        return self[character]
-
-
-def _script_of_letter(letter: str) -> str | None:
-    """Return the words of the letter's name that name its script.
-
-    A letter that is another one drawn otherwise (𝓐, Ａ, ª) is taken for that one.
-    """
-    plain = next(filter(str.isalpha, unicodedata.normalize("NFKC", letter)), letter)
-    words = SCRIPT_WORDS.match(unicodedata.name(plain, ""))
-    script = words[0].title() if words else ""
-    return NAMED_OTHERWISE.get(script, script) or None
-
-
-_SCRIPTS = _Scripts()

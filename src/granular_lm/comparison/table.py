@@ -5,14 +5,15 @@ import io
 from rich.console import Console
 from rich.table import Table
 
-from granular_lm.comparison.columns import Column, filled_columns
+from granular_lm.comparison.columns import filled_columns
 from granular_lm.comparison.results import Comparison
 from granular_lm.comparison.wording import interval_over
 
-NARROW = 120
+NARROW = 140
 """Below so many columns of a terminal, the table shows only what the comparison is about."""
 
 NARROW_COLUMNS = ("bpb", "content", "stop", "tokens/byte", "parameters", "seconds")
+WIDE_COLUMNS = (*NARROW_COLUMNS, "95 % CI", "marginal", "coded", "V", "MB seen")
 
 
 def results_table(comparison: Comparison, width: int = NARROW) -> Table:
@@ -22,7 +23,8 @@ def results_table(comparison: Comparison, width: int = NARROW) -> Table:
         comparison: What to show.
         width: Of the terminal.
     """
-    columns = [column for column in filled_columns(comparison) if _is_shown(column, width)]
+    shown = WIDE_COLUMNS if width >= NARROW else NARROW_COLUMNS
+    columns = [column for column in filled_columns(comparison) if column.name in shown]
     table = Table(title="bits per byte on the test documents (lower is better)", title_justify="left")
     table.add_column("codec", overflow="fold", min_width=6)
     for column in columns:
@@ -58,7 +60,3 @@ def as_text(table: Table) -> str:
     out = io.StringIO()
     Console(file=out, width=160).print(table)
     return out.getvalue()
-
-
-def _is_shown(column: Column, width: int) -> bool:
-    return column.is_main if width >= NARROW else column.name in NARROW_COLUMNS
