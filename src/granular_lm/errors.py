@@ -6,6 +6,7 @@
     │   └── CorpusNotFoundError  FileNotFoundError  a data file that is not there
     ├── CodecError             ValueError         a codec that cannot be trained, loaded or trusted
     │   ├── CodecNotFoundError   LookupError        a codec name that nothing provides
+    │   ├── LossyCodecError                         a codec that does not give a document back
     │   └── CodecContractError   AssertionError     a codec that breaks its contract
     ├── ModelError             ValueError         a model folder with a missing, damaged or foreign file
     │   └── ModelNotFoundError   LookupError        a model name that leads nowhere
@@ -41,6 +42,14 @@ class CodecError(GranularLMError, ValueError):
 
 class CodecNotFoundError(CodecError, LookupError):
     """No installed package provides a codec of that name."""
+
+
+class LossyCodecError(CodecError):
+    """A codec does not give a document back as it was; ``document`` is its beginning."""
+
+    def __init__(self, message: str, document: str = "") -> None:
+        super().__init__(message)
+        self.document = document
 
 
 class CodecContractError(CodecError, AssertionError):

@@ -28,6 +28,8 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         work = Path(made) / target.name
         work.mkdir()
         yield work
+        if not replace:
+            refuse_existing(target)  # it may have come into being meanwhile
         if replace and target.is_dir():
             replaced = target.rename(Path(made) / "replaced")
             try:

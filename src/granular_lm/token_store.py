@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 from granular_lm.codecs import Codec
 from granular_lm.codecs.base import EncodedDocuments
 from granular_lm.corpus.stream import DocumentsDigest, in_chunks
-from granular_lm.errors import CodecError, CorpusError
+from granular_lm.errors import CorpusError, LossyCodecError
 from granular_lm.mapped import ArrayWriter, OffsetsWriter, map_array, release_pages
 from granular_lm.text import to_bytes
 
@@ -51,7 +51,7 @@ class TokenStore:
         What an earlier store left in the folder is replaced.
 
         Raises:
-            CodecError: The codec does not give a document back as it was.
+            LossyCodecError: The codec does not give a document back as it was.
             CorpusError: There is no document, or not one byte in them.
         """
         folder.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ class LosslessCheck:
         """Return the raw bytes of each document, having checked that the codec gives every one back.
 
         Raises:
-            CodecError: It does not, or one of the ids is the stop, which is not for content.
+            LossyCodecError: It does not, or one of the ids is the stop, which is not for content.
         """
         lengths = np.fromiter(map(len, raw), dtype=np.int64, count=len(raw))
         per_token = self._lengths[encoded.ids]
@@ -120,9 +120,10 @@ class LosslessCheck:
         same_lengths = per_token.all() and np.array_equal(np.diff(ends[encoded.offsets]), lengths)
         if not same_lengths or not self._gives_back(encoded.ids, b"".join(raw)):
             lossy = next((text for text, data in zip(documents, raw, strict=True) if self._loses(text, data)), "")
-            raise CodecError(
+            raise LossyCodecError(
                 f"codec {self._codec.name!r} does not give back {lossy[:40]!r} as it was; its bits per byte would "
-                "mean nothing. Give a codec that passes granular_lm.testing.check_codec."
+                "mean nothing. Give a codec that passes granular_lm.testing.check_codec.",
+                document=lossy[:40],
             )
         return lengths
 

@@ -1,6 +1,7 @@
 """The comparison, end to end on a few bios."""
 
 import csv
+import html
 import io
 import json
 import shutil
@@ -12,7 +13,9 @@ from rich.console import Console
 
 import granular_lm as glm
 from granular_lm.comparison.launch import Launch
+from granular_lm.comparison.markdown import render_markdown
 from granular_lm.comparison.parts import split_parts
+from granular_lm.comparison.report import render_report
 from granular_lm.comparison.table import pairs_table, results_table
 from granular_lm.errors import CodecError, CorpusError, OptionError, OutputExistsError, TrainingError
 from granular_lm.training import TrainingOptions
@@ -140,9 +143,13 @@ def test_whatever_a_damaged_folder_holds_is_made_anew(
     for name in ("result.json", "documents.npz"):
         next((copy / "jobs").glob(f"byte-seed0-*/{name}")).write_text(content)
     (copy / "plan.json").write_text(content)
+    next((copy / "jobs").glob("char-seed1-*/model/model.safetensors")).write_text(content)
+    next((copy / "data").glob("*/train.jsonl")).write_text('{"text": "another document"}\n')
     next((copy / "codecs").glob("char-*/codec.json")).write_text(content)
     again = glm.compare([*bios, bios[0]], ",".join(CODECS), seeds=2, output=copy, **TINY)
-    assert again.jobs[0].row["bpb"] == pytest.approx(comparison.jobs[0].row["bpb"], abs=1e-6)
+    for index in (0, 4):
+        assert again.jobs[index].row["bpb"] == pytest.approx(comparison.jobs[index].row["bpb"], abs=1e-6)
+        assert again.jobs[index].row["train_documents"] == comparison.jobs[index].row["train_documents"]
 
 
 def test_an_interrupted_first_call_does_not_lock_the_folder(bios: list[str], tmp_path: Path) -> None:
@@ -227,6 +234,7 @@ def test_a_folder_of_something_else_is_refused(bios: list[str], tmp_path: Path) 
         ({"match": "luck"}, "match='luck'"),
         ({"match": "time"}, "give max_time"),
         ({"match": "time", "max_bytes": None, "max_time": 1.0, "launch": Launch(jobs=2)}, "quiet machine"),
+        ({"match": "time", "max_bytes": None, "max_time": 1.0, "launch": Launch(shard=(1, 2))}, "quiet machine"),
         ({"seeds": 0}, "seeds=0"),
         ({"preset": "xxl"}, "xxl"),
         ({"sizes": (0,)}, "sizes=0"),
@@ -334,8 +342,12 @@ def test_a_lossy_codec_is_excluded_with_the_document_that_shows_it(bios: list[st
     assert comparison.entries == ["byte"]
     [failure] = comparison.failures
     assert failure["codec"] == "forgetful"
-    shown = failure["reason"].split("give back ")[1].split(" as it was")[0]
-    assert any(repr(text[:40]) == shown for text in bios)
+    assert failure["document"] in {text[:40] for text in bios}
+    told = json.dumps(comparison.to_dict()["failures"]) + render_markdown(comparison)
+    assert "does not give a document back" in told
+    assert json.dumps(failure["document"]) not in told  # neither may hold text of the corpus
+    assert failure["document"] not in told
+    assert failure["document"] in html.unescape(render_report(comparison))
     with pytest.raises(CodecError, match="does not give back"):
         glm.compare(bios, ["forgetful"], **TINY)
 
@@ -384,3 +396,66 @@ def test_proof_and_marginals_are_added_to_finished_jobs(bios: list[str], tmp_pat
         assert proof["ideal_bits"] == pytest.approx(job.bits.sum(), rel=1e-6)
         assert marginal["bpb_marginal"] + marginal["gap"] == pytest.approx(job.row["bpb"])
         assert marginal["gap"] == 0 if job.row["codec"] == "byte" else marginal["gap"] > 0
+
+
+@pytest.mark.parametrize("damage", ["", "{}", '{"x"'])
+def test_damaged_measures_are_made_anew(bios: list[str], tmp_path: Path, damage: str) -> None:
+    """A proof and a marginal that cannot be read cost time, and no training."""
+    settings: dict[str, Any] = {**TINY, "codecs": ["spm:vocab_size=400"], "prove": True, "marginal": 2}
+    before = glm.compare(bios, output=tmp_path / "out", **settings)
+    [job] = (tmp_path / "out" / "jobs").iterdir()
+    for name in ("proof.json", "marginal-2.npz"):
+        (job / name).write_text(damage)
+    trained: list[int] = []
+    again = glm.compare(bios, output=tmp_path / "out", on_step=lambda _, told: trained.append(told.step), **settings)
+    assert trained == []
+    assert again.jobs[0].row["marginal"] == before.jobs[0].row["marginal"]
+    assert again.jobs[0].row["proof"]["coded_bits"] == before.jobs[0].row["proof"]["coded_bits"]
+
+
+def test_a_proof_that_fails_is_a_failure(bios: list[str], tmp_path: Path) -> None:
+    """Documents that do not come back, and bits that no model explains, are told and change the exit code."""
+    settings: dict[str, Any] = {**TINY, "codecs": ["byte"], "prove": True, "output": tmp_path / "out"}
+    assert glm.compare(bios, **settings).failures == []
+    [path] = (tmp_path / "out" / "jobs").glob("*/proof.json")
+    proof = json.loads(path.read_text())
+    for changes in ({"is_identical": False}, {"coded_bits": int(proof["ideal_bits"] * 1.002) + 65}):
+        path.write_text(json.dumps({**proof, **changes}))
+        [failure] = glm.compare(bios, **settings).failures
+        assert (failure["codec"], failure["seed"]) == ("byte", 0)
+        assert "compressed" in failure["reason"] or "took" in failure["reason"]
+
+
+def test_a_trial_that_fails_is_told(bios: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal tuning is not equal any more where a codec could not try a setting; where none could, it is an error."""
+    from granular_lm.comparison import worker
+
+    train = worker._train
+
+    def fails(job: Any, *rest: Any) -> Any:
+        if job.is_trial and (job.options["learning_rate"] != 0.02 or all_fail):
+            raise TrainingError("no gradient was a finite number")
+        return train(job, *rest)
+
+    all_fail = False
+    monkeypatch.setattr(worker, "_train", fails)
+    comparison = glm.compare(bios, ["byte"], trials=2, **TINY)
+    [failure] = comparison.failures
+    assert failure["codec"] == "byte"
+    assert "was not tried: no gradient was a finite number" in failure["reason"]
+    all_fail = True
+    with pytest.raises(TrainingError, match="not tried: no gradient"):
+        glm.compare(bios, ["byte"], trials=2, **TINY)
+
+
+def test_two_time_budgets_are_kept_side_by_side(
+    bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Going back to the first budget finds its jobs again."""
+    speeds = iter([20_000.0, 20_000.0, 90_000.0])
+    monkeypatch.setattr("granular_lm.training.speed.bytes_per_second", lambda *_, **__: next(speeds))
+    read = []
+    for seconds in (0.6, 1.2, 0.6):
+        settings = {**TINY, "max_bytes": None, "max_time": seconds}
+        read.append(glm.compare(bios[:200], ["byte"], output=tmp_path / "out", **settings).plan["max_bytes"])
+    assert read == [10_000, 20_000, 10_000]

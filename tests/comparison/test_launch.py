@@ -249,3 +249,19 @@ def test_only_shards_of_a_comparison_are_merged(tmp_path: Path, bios: list[str])
     (tmp_path / "notes").mkdir()
     with pytest.raises(OutputExistsError, match="notes is no comparison"):
         glm.compare(bios, ["byte"], max_bytes=3000, merge=[tmp_path / "notes"], output=tmp_path / "all")
+
+
+def test_shards_of_another_comparison_are_refused(tmp_path: Path, bios: list[str]) -> None:
+    """Nothing is trained because a shard was made with other options."""
+    settings: dict[str, Any] = {"codecs": ["byte"], "network": {"hidden_size": 8}}
+    glm.compare(bios, **settings, max_bytes=2000, output=tmp_path / "part")
+    with pytest.raises(OptionError, match="none of the 1 jobs"):
+        glm.compare(bios, **settings, max_bytes=3000, merge=[tmp_path / "part"], output=tmp_path / "all")
+
+
+def test_entries_without_a_common_seed_are_no_pair(tmp_path: Path, bios: list[str]) -> None:
+    """A shard that has one seed of each of two codecs, not the same, compares nothing."""
+    settings: dict[str, Any] = {"codecs": ["byte", "char:min_count=3"], "network": {"hidden_size": 8}, "seeds": 3}
+    part = glm.compare(bios, **settings, max_bytes=2000, launch=Launch(shard=(1, 3)), output=tmp_path / "part")
+    assert [(job.row["codec"], job.row["seed"]) for job in part.jobs] == [("byte", 0), ("char:min_count=3", 1)]
+    assert part.pairs == []

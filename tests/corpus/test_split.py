@@ -15,9 +15,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from granular_lm.corpus.lock import LOCK_FILE
 from granular_lm.corpus.readers import read_documents
 from granular_lm.corpus.split import (
-    LOCK_FILE,
     Part,
     Split,
     documents_hash,
@@ -296,7 +296,115 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     def full(*args: object) -> str:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("granular_lm.corpus.split.documents_hash", full)
+    monkeypatch.setattr("granular_lm.corpus.jsonl.in_chunks", full)
     with pytest.raises(OSError, match="No space left"):
         write_split(Split(["a"], [], []), tmp_path / "out", seed=0)
     assert list(tmp_path.iterdir()) == []
+
+
+few_groups = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(WORDS[:30])), min_size=40, max_size=80)
+
+
+def largest_group(documents: Sequence[str], labels: Sequence[str]) -> int:
+    """Return how many documents hang together at most, through their keys and their labels."""
+    groups = [{number} for number in range(len(documents))]
+    for names in (labels, list(map(near_duplicate_key, documents))):
+        for name in set(names):
+            members = {number for number, other in enumerate(names) if other == name}
+            touched = [group for group in groups if group & members]
+            groups = [group for group in groups if not group & members] + [set().union(*touched)]
+    return max(map(len, groups))
+
+
+@settings(deadline=None)
+@given(
+    few_groups,
+    st.sampled_from([0.1, 0.25]),
+    st.integers(0, 5),
+    st.sampled_from([(), ("length",), ("script", "length")]),
+)
+def test_groups_stay_together(pairs: list[tuple[str, str]], share: float, seed: int, stratify: Sequence[str]) -> None:
+    """No label and no key is in two parts, nothing is lost, and shares are kept to within the largest group."""
+    documents, labels = [text for text, _ in pairs], [label for _, label in pairs]
+    assume(largest_group(documents, labels) <= len(documents) // 2)
+    part_of = part_of_documents(documents, valid=share, test=share, seed=seed, groups=labels, stratify=stratify)
+    for names in (labels, list(map(near_duplicate_key, documents))):
+        assert len(set(zip(names, part_of.tolist(), strict=True))) == len(set(names))
+    for part in (Part.VALID, Part.TEST):
+        assert abs((part_of == part).sum() - share * len(documents)) <= 4 / 3 * largest_group(documents, labels)
+
+
+def test_labels_are_joined_through_near_duplicates() -> None:
+    """Two authors of one text are one group, with all that either wrote."""
+    documents = [*WORDS, "same text", "Same text!"]
+    labels = [f"author {number // 5}" for number in range(1000)] + ["author 3", "author 150"]
+    part_of = part_of_documents(documents, valid=0.1, test=0.1, groups=labels)
+    assert len({*part_of[15:20].tolist(), *part_of[750:755].tolist(), *part_of[1000:].tolist()}) == 1
+    assert abs((part_of == Part.TEST).sum() - 100) < 12
+
+
+def test_a_group_too_large_for_a_part_is_trained_on() -> None:
+    """A label that most documents have does not become the test part, whatever its hash is."""
+    labels = ["everybody" if number < 600 else str(number) for number in range(1000)]
+    for seed in range(5):
+        split = split_documents(WORDS, valid=0.1, test=0.1, seed=seed, groups=labels)
+        assert list(map(len, parts(split))) == [800, 100, 100]
+        assert set(WORDS[:600]) <= set(split.train)
+
+
+def test_strata_are_spread_evenly() -> None:
+    """Each quarter by length of each script has its share in every part, to within a document or two."""
+    documents = [word * (1 + number % 7) for number, word in enumerate(WORDS)]
+    documents += [word.translate({ord("a") + i: ord("а") + i for i in range(26)}) for word in WORDS[:100]]
+    lengths = sorted(len(text.encode()) for text in documents)
+    longest = [lengths[len(documents) * quarter // 4 - 1] for quarter in (1, 2, 3)]
+    strata: dict[tuple[bool, int], set[str]] = {}
+    for text in documents:
+        quarter = sum(len(text.encode()) > length for length in longest)
+        strata.setdefault((text.isascii(), quarter), set()).add(text)
+    split = split_documents(documents, valid=0.1, test=0.1, stratify=["length", "script"])
+    for part, share in zip(parts(split), (0.8, 0.1, 0.1), strict=True):
+        for stratum in strata.values():
+            assert abs(len(stratum.intersection(part)) - share * len(stratum)) <= 2
+        assert abs(len(part) - share * len(documents)) <= 2
+
+
+@settings(deadline=None)
+@given(few_groups, st.integers(0, 3), st.randoms(use_true_random=False))
+def test_the_order_has_no_influence_on_groups(pairs: list[tuple[str, str]], seed: int, random: Random) -> None:
+    """Documents in another order fall to the same parts with their labels and strata."""
+    assume(largest_group([text for text, _ in pairs], [label for _, label in pairs]) <= len(pairs) // 5)
+    found = []
+    for _ in range(2):
+        documents, labels = [text for text, _ in pairs], [label for _, label in pairs]
+        split = split_documents(documents, valid=0.3, test=0.3, seed=seed, groups=labels, stratify=["length"])
+        found.append(list(map(sorted, parts(split))))
+        random.shuffle(pairs)
+    assert found[0] == found[1]
+
+
+def test_a_dealt_split_is_pinned() -> None:
+    """A later version deals the same split."""
+    labels = [word[:2] for word in WORDS]
+    split = split_documents(WORDS, valid=0.1, test=0.1, seed=7, groups=labels, stratify=["length"])
+    hashes = ["84e66ed76110f43b", "31220bfc6e16af25", "070ccc1b11cd6fc5"]
+    assert [documents_hash(part)[:16] for part in parts(split)] == hashes
+
+
+def test_too_few_labels_and_unknown_strata_are_refused() -> None:
+    """The errors name what was met and what is accepted."""
+    with pytest.raises(CorpusError, match="field 'group' has no value behind 2 documents"):
+        part_of_documents(["a", "b", "c"], groups=["x", "y"])
+    with pytest.raises(OptionError, match="stratify='size' is not accepted; accepted: length, script"):
+        part_of_documents(["a", "b", "c"], stratify=["size"])
+    with pytest.raises(
+        CorpusError, match="valid part would be empty: the corpus has 1 groups, the largest with 3 of 3"
+    ):
+        part_of_documents(["a", "b", "c"], groups="xxx")
+
+
+def test_the_lock_says_how_the_split_was_made(tmp_path: Path) -> None:
+    """What else is worth knowing stands beside the seed."""
+    write_split(Split(["a"], [], []), tmp_path / "out", seed=4, group_by="author")
+    lock = json.loads((tmp_path / "out" / LOCK_FILE).read_text())
+    assert (lock["seed"], lock["group_by"]) == (4, "author")

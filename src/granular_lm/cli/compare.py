@@ -83,9 +83,9 @@ def compare(
         typer.Option("-o", "--output", metavar="FOLDER", help="Results, report and jobs; done jobs are reused."),
     ] = Path("comparison"),
     valid: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Development documents; default: 5 % of DATA.")
+        str | None, typer.Option(metavar="FILE", help="Development documents; default: 5 % of DATA.")
     ] = None,
-    test: Annotated[Path | None, typer.Option(metavar="FILE", help="Test documents; default: 5 % of DATA.")] = None,
+    test: Annotated[str | None, typer.Option(metavar="FILE", help="Test documents; default: 5 % of DATA.")] = None,
     jobs: Annotated[int, typer.Option(metavar="N", help="Jobs that run at once on this machine.")] = 1,
     launcher: Annotated[str, typer.Option(help="Where jobs run: local, dask or slurm.")] = "local",
     scheduler: Annotated[
@@ -104,6 +104,7 @@ def compare(
     ] = None,
     field: options.Field = "text",
     column: options.Column = None,
+    format: options.Format = None,  # noqa: A002 - the word that everybody uses
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
@@ -114,9 +115,9 @@ def compare(
     codec was left out; the others are compared all the same.
     """
     from granular_lm.corpus.bios import generate_bios
-    from granular_lm.corpus.readers import read_documents
+    from granular_lm.corpus.lock import read_locked
 
-    read = partial(read_documents, field=field, column=column, whole_file=whole_file)
+    read = partial(read_locked, field=field, column=column, format=format, whole_file=whole_file)
     documents = read(data) if data else generate_bios()
 
     from granular_lm.cli.progress import training_display
@@ -185,4 +186,5 @@ def _failed(failure: dict[str, Any]) -> str:
     """Return a failure in a line: what, and why."""
     what = [failure["codec"]] if failure["codec"] else []
     what += [f"seed {failure['seed']}"] if failure["seed"] is not None else []
-    return ": ".join([", ".join(what), failure["reason"]]) if what else failure["reason"]
+    shown = f" (such as {failure['document']!r})" if "document" in failure else ""
+    return ": ".join([", ".join(what), failure["reason"]] if what else [failure["reason"]]) + shown

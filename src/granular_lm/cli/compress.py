@@ -29,7 +29,7 @@ def compress(
     FILE becomes FILE.glm and is removed when that has been decompressed once and compared.
     """
     if message is not None:
-        transfer.check_message_is_alone(file, output)
+        transfer.check_message_is_alone(file, output, keep=keep, force=force, whole_file=whole_file)
         _compress_message(model, message, json=json)
         return
     task = Transfer.of(file, output, beside=lambda path: path.with_name(path.name + SUFFIX), keep=keep, force=force)

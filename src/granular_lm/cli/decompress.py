@@ -27,7 +27,7 @@ def decompress(
     What is damaged, or of another model, is an error; wrong text is never written.
     """
     if message is not None:
-        transfer.check_message_is_alone(file, output)
+        transfer.check_message_is_alone(file, output, keep=keep, force=force)
         _decompress_message(model, message, json=json)
         return
     task = Transfer.of(file, output, beside=_without_suffix, keep=keep, force=force)

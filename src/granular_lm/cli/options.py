@@ -1,7 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -28,13 +27,18 @@ def byte_count(text: str) -> int:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Model = Annotated[str, typer.Argument(help="A bundled model such as bios-byte, a model folder, or a Hub id.")]
-Data = Annotated[list[Path], typer.Argument(help="Files of documents: .txt (one a line), .jsonl, .csv, each also .gz.")]
-OptionalData = Annotated[
-    list[Path] | None,
-    typer.Argument(help="Files of documents: .txt (one a line), .jsonl, .csv, each also .gz. Default: embedded bios."),
-]
+_READ = (
+    "What to read: files of documents (.txt, one a line, .jsonl, .csv, .tsv, .parquet, each also .gz, .zst, .xz), "
+    "folders, quoted patterns, addresses, hub:user/name, or - for stdin."
+)
+Data = Annotated[list[str], typer.Argument(help=_READ)]
+OptionalData = Annotated[list[str] | None, typer.Argument(help=f"{_READ} Default: embedded bios.")]
 Field = Annotated[str, typer.Option(help="The field of a .jsonl line that holds the document.")]
-Column = Annotated[str | None, typer.Option(help="The column of a .csv that holds the document.")]
+Column = Annotated[str | None, typer.Option(help="The column of a table (.csv, .tsv, .parquet, hub:) to read.")]
+Format = Annotated[
+    str | None,
+    typer.Option(help="Read all files as txt, jsonl, csv, tsv or parquet. Default: by their names, and stdin as txt."),
+]
 WholeFile = Annotated[bool, typer.Option("--whole-file", help="Read each file as one document.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
 MaxTime = Annotated[

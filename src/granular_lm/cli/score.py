@@ -18,15 +18,16 @@ def score(
     per_document: Annotated[bool, typer.Option("--per-document", help="Print the bits of each document, too.")] = False,
     field: options.Field = "text",
     column: options.Column = None,
+    format: options.Format = None,  # noqa: A002 - the word that everybody uses
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
     """Score documents: bits per byte, of the content and of the stop that ends each document."""
-    from granular_lm.corpus.readers import read_documents
+    from granular_lm.corpus.lock import read_locked
     from granular_lm.model import LanguageModel
     from granular_lm.scoring import Totals, score_documents
 
-    documents = read_documents(data, field=field, column=column, whole_file=whole_file)
+    documents = read_locked(data, field=field, column=column, format=format, whole_file=whole_file)
     rows: list[dict[str, Any]] = []
     scores = _noting(score_documents(LanguageModel.from_pretrained(model), documents), rows if per_document else None)
     totals = Totals.of(scores)

@@ -32,7 +32,7 @@ def train(
         typer.Option(metavar="FILE|SHARE", help="Development documents, or the share to hold out for that."),
     ] = "0.05",
     test: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Documents scored once at the end, for the model card.")
+        str | None, typer.Option(metavar="FILE", help="Documents scored once at the end, for the model card.")
     ] = None,
     max_time: options.MaxTime = None,
     epochs: options.Epochs = None,
@@ -79,20 +79,21 @@ def train(
     ] = None,
     field: options.Field = "text",
     column: options.Column = None,
+    format: options.Format = None,  # noqa: A002 - the word that everybody uses
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
     """Train a model. The budget is a time, a number of passes, or a number of bytes; five minutes if none is given."""
-    from granular_lm.corpus.readers import read_documents
+    from granular_lm.corpus.lock import read_locked
     from granular_lm.files import refuse_existing
 
     work = output.resolve().parent / f"{output.resolve().name}.training"
     if not (resume and _is_interrupted(output)):
         refuse_existing(output)
-    read = partial(read_documents, field=field, column=column, whole_file=whole_file)
+    read = partial(read_locked, field=field, column=column, format=format, whole_file=whole_file)
     documents = read(data)
     share = _share(valid)
-    validation = read([Path(valid)]) if share is None else share
+    validation = read([valid]) if share is None else share
     test_documents = _with_text(test, read([test])) if test else None
 
     from accelerate import PartialState
@@ -172,13 +173,13 @@ def _share(valid: str) -> float | None:
         return None
 
 
-def _with_text(path: Path, documents: Iterable[str]) -> list[str]:
+def _with_text(name: str, documents: Iterable[str]) -> list[str]:
     """Return documents that can be scored: before hours of training is the time to find out that they cannot."""
     from granular_lm.errors import CorpusError
 
     found = list(documents)
     if not any(found):
-        raise CorpusError(f"{path} has no text to score in {len(found)} documents; give another file.")
+        raise CorpusError(f"{name} has no text to score in {len(found)} documents; give another file.")
     return found
 
 

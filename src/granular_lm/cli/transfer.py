@@ -78,10 +78,14 @@ class Transfer:
         if self.target == PIPE:
             write_to_stdout(data)
             return
-        with replaced_file(self.target, is_forced_to_disk=True) as temporary:
-            temporary.write_bytes(data)
-        if self.source != PIPE:
-            shutil.copymode(self.source, self.target)
+        target = self.target.resolve()  # a link stays a link
+        if target.exists() and not target.is_file():  # a device or a pipe is written to, not replaced
+            target.write_bytes(data)
+        else:
+            with replaced_file(target, is_forced_to_disk=True) as temporary:
+                temporary.write_bytes(data)
+            if self.source != PIPE:
+                shutil.copymode(self.source, target)
         if self.removes_source:
             self.source.unlink()
 
@@ -107,9 +111,12 @@ def check_stdout_is_free(transfer: Transfer, *, json: bool) -> None:
         raise OptionError("--json and the data cannot both go to stdout; give -o FILE.")
 
 
-def check_message_is_alone(file: Path, output: Path | None) -> None:
-    """Raise `OptionError` if a message was given together with files."""
+def check_message_is_alone(file: Path, output: Path | None, **switches: bool) -> None:
+    """Raise `OptionError` if a message was given together with files, or with switches that are for files."""
     from granular_lm.errors import OptionError
 
-    if file != PIPE or output is not None:
-        raise OptionError("--message goes from the command line to stdout; leave out FILE and -o.")
+    for_files = [f"--{name.replace('_', '-')}" for name, is_on in switches.items() if is_on]
+    if file != PIPE or output is not None or for_files:
+        raise OptionError(
+            f"--message goes from the command line to stdout; leave out {', '.join(['FILE', '-o', *for_files])}."
+        )

@@ -101,9 +101,8 @@ def compare(
     on_stage("reading and splitting the documents")
     split, data = split_parts(documents, valid, test)
     with open_workspace(output) as workspace:
-        for folder in merge:
-            workspace.merge(Path(folder))
-        run = Run(plan, split, data, workspace, launch, Watcher(on_stage, on_step))
+        merged = {Path(folder): workspace.merge(Path(folder)) for folder in merge}
+        run = Run(plan, split, data, workspace, launch, Watcher(on_stage, on_step), merged=merged)
         run.train_codecs()
         results = run.run(run.tuned(run.first_jobs()))
         on_stage("comparing")
@@ -119,5 +118,5 @@ def _refuse_contradictions(plan: Plan, launch: Launch) -> None:
         raise OptionError(
             "a shard cannot choose settings by the trials of another one; leave out trials, or the shard."
         )
-    if plan.match == "time" and launch.jobs > 1:
-        raise OptionError("match='time' needs a quiet machine: jobs that run at once take each other's time.")
+    if plan.match == "time" and launch != Launch():
+        raise OptionError("match='time' needs one quiet machine: leave out jobs, shards and other launchers.")

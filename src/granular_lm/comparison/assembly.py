@@ -1,8 +1,7 @@
 """From the results of jobs to the comparison of entries."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -23,6 +22,9 @@ from granular_lm.corpus.split import near_duplicate_key
 from granular_lm.model import LanguageModel
 from granular_lm.text import to_bytes
 
+MOST_OVERHEAD, MOST_EXTRA_BITS = 0.001, 64
+"""What a file may take beyond the bits under the model."""
+
 Masks = Mapping[str, NDArray[np.bool_]]
 
 
@@ -33,14 +35,13 @@ def assemble(run: Run, results: Sequence[tuple[Entry, JobResult]]) -> Comparison
     clusters = cluster_numbers([near_duplicate_key(text) for text in test])
     masks = slices(run.split.train, test)
     jobs = [_described(entry, result, masks, num_bytes) for entry, result in results]
-    bits = _bits(jobs, {job.row["seed"] for job in jobs})
-    compared = partial(compare_all, num_bytes=num_bytes, clusters=clusters)
-    estimates, pairs = compared(bits, pairs=_pairs([entry for entry, _ in results]))
-    if shared := _shared_if_unequal(jobs):  # the seeds of a pair are paired
-        _, pairs = compared(_bits(jobs, shared), pairs=_pairs([entry for entry, _ in results]))
+    bits, seeds = _by_seed(jobs)
+    pairs = _pairs([entry for entry, _ in results], seeds)
+    estimates, differences = compare_all(bits, num_bytes, clusters, pairs, seeds=seeds)
     checks = held_equal(run.plan.match, [job.row for job in jobs], run.plan.budget.seconds)
     broken = [f"{check.name} ({check.group}): {check.low:g} to {check.high:g}" for check in checks if not check.is_held]
     failures = [{"codec": None, "seed": None, "reason": f"was to be equal, but is not: {what}"} for what in broken]
+    failures += [failure for job in jobs for failure in _unproved(job)]
     return Comparison(
         environment=environment(),
         data=dict(run.data),
@@ -50,7 +51,7 @@ def assemble(run: Run, results: Sequence[tuple[Entry, JobResult]]) -> Comparison
         num_bytes=num_bytes,
         clusters=clusters,
         estimates=estimates,
-        pairs=pairs,
+        pairs=differences,
         checks=[check.to_dict() for check in checks],
         trials=run.trials,
         failures=[*run.failures, *failures],
@@ -72,6 +73,18 @@ def _described(entry: Entry, result: JobResult, masks: Masks, num_bytes: NDArray
         "proof": None if result.proof is None else _proof_row(result.proof, total),
     }
     return replace(result, row=row)
+
+
+def _unproved(job: JobResult) -> Iterator[dict[str, Any]]:
+    """Yield what is wrong with the proof of a job, if it has one."""
+    if job.proof is None:
+        return
+    names = {"codec": job.row["entry"], "seed": job.row["seed"]}
+    coded, ideal = job.proof["coded_bits"], job.proof["ideal_bits"]
+    if not job.proof["is_identical"]:
+        yield {**names, "reason": "the compressed test documents were not decompressed to what they were"}
+    if coded > ideal * (1 + MOST_OVERHEAD) + MOST_EXTRA_BITS:
+        yield {**names, "reason": f"the test documents took {coded:,} bits, and the model says {ideal:,.0f}"}
 
 
 def _proof_row(proof: Mapping[str, Any], num_bytes: int) -> dict[str, Any]:
@@ -99,28 +112,24 @@ def _known(value: Any) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _bits(jobs: Sequence[JobResult], seeds: Container[int]) -> dict[str, NDArray[np.float64]]:
-    """Return the bits of each document under each entry with some seeds, shape (seeds, documents)."""
+def _by_seed(jobs: Sequence[JobResult]) -> tuple[dict[str, NDArray[np.float64]], dict[str, list[int]]]:
+    """Return the bits of each document under each entry, shape (seeds, documents), and which seeds these are."""
     rows: dict[str, list[NDArray[np.float64]]] = {}
+    seeds: dict[str, list[int]] = {}
     for job in jobs:
-        if job.row["seed"] in seeds:
-            rows.setdefault(job.row["entry"], []).append(job.bits)
-    return {name: np.array(each) for name, each in rows.items()}
+        rows.setdefault(job.row["entry"], []).append(job.bits)
+        seeds.setdefault(job.row["entry"], []).append(job.row["seed"])
+    return {name: np.array(each) for name, each in rows.items()}, seeds
 
 
-def _shared_if_unequal(jobs: Sequence[JobResult]) -> set[int]:
-    """Return the seeds that all entries have if some entries have others as well; none if all have the same."""
-    seeds: dict[str, set[int]] = {}
-    for job in jobs:
-        seeds.setdefault(job.row["entry"], set()).add(job.row["seed"])
-    shared = set.intersection(*seeds.values())
-    return set() if all(shared == each for each in seeds.values()) else shared
-
-
-def _pairs(entries: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Return every two entries of the same width."""
+def _pairs(entries: Sequence[Entry], seeds: Mapping[str, Sequence[int]]) -> list[tuple[str, str]]:
+    """Return every two entries of the same width that share a seed."""
     distinct = list(dict.fromkeys((entry.name, entry.size) for entry in entries))
-    return [(a, b) for (a, size), (b, other) in combinations(distinct, 2) if size == other]
+    return [
+        (a, b)
+        for (a, size), (b, other) in combinations(distinct, 2)
+        if size == other and not set(seeds[a]).isdisjoint(seeds[b])
+    ]
 
 
 def _shown(

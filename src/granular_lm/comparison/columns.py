@@ -125,6 +125,12 @@ COLUMNS = (
         True,
     ),
     Column(
+        BITS,
+        "over ideal",
+        "How much more the coded test documents take than their bits under the model, the file's header not counted.",
+        _mean(lambda row: row["proof"] and row["proof"]["coded_bits"] / row["proof"]["ideal_bits"] - 1, "+.3%"),
+    ),
+    Column(
         BITS, "of a file", "bpb with a newline a document among the bytes, as for xz.", _of("bpb_file", ".3f"), True
     ),
     Column(
@@ -152,6 +158,7 @@ COLUMNS = (
         "Share of samples that are valid UTF-8 if nothing makes them so.",
         _of("samples_valid_utf8", ".0%"),
     ),
+    Column(SAMPLES, "ended", "Share of samples that ended by themselves.", _of("samples_finished", ".0%")),
     Column(SAMPLES, "copies", "Share of samples that are a training document.", _of("samples_copied", ".1%")),
     Column("codec", "lossless", "Whether every document came back from the codec byte for byte.", _lossless, True),
 )

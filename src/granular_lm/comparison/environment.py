@@ -11,14 +11,18 @@ PACKAGES = ("granular-lm", "torch", "numpy", "sentencepiece", "accelerate")
 def environment() -> dict[str, str | int | None]:
     """Return the versions and the machine that a result depends on."""
     versions = {name.replace("-", "_"): _version(name) for name in PACKAGES}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         **versions,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cpu": _cpu(),
-        "cores": cores,
+        "cores": num_cores(),
     }
+
+
+def num_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(name: str) -> str | None:

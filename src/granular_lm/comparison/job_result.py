@@ -24,7 +24,10 @@ from numpy.typing import NDArray
 
 from granular_lm.comparison.job import Job, Measures
 from granular_lm.files import replaced_file
+from granular_lm.model import CODEC_FOLDER
+from granular_lm.weights import WEIGHTS_FILE
 
+MARGINAL_GAPS = ("lattice_gap_checked", "beam_gap_checked")
 JOB_FILE, RESULT_FILE, SAMPLES_FILE = "job.json", "result.json", "samples.json"
 DOCUMENTS_FILE, PROOF_FILE, MODEL_FOLDER = "documents.npz", "proof.json", "model"
 DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, BadZipFile)
@@ -33,8 +36,10 @@ ROW_KEYS = TRIAL_KEYS | {
     *("codec", "hidden_size", "embedding_dim", "environment", "lossless", "curve", "bits_by_position"),
     *("bpb", "bpb_content", "bpb_stop", "bpb_file", "bits_per_string", "documents", "bytes", "tokens"),
     *("vocab_size", "tokens_per_byte", "parameters", "flops_per_byte", "precision", "updates", "seconds_scoring"),
-    *("model_bytes", "sample_bytes", "samples_valid_utf8", "samples_copied"),
+    *("num_layers", "train_documents", "train_bytes"),
+    *("model_bytes", "sample_bytes", "samples_valid_utf8", "samples_copied", "samples_finished"),
 }
+PROOF_KEYS = {"coded_bits", "file_bytes", "ideal_bits", "is_identical", "sha256"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +90,23 @@ def load_result(folder: Path, num_documents: int, measures: Measures = Measures(
         with np.load(folder / DOCUMENTS_FILE) as arrays:
             content, stop, tokens = (arrays[name] for name in ("bits_content", "bits_stop", "num_tokens"))
         samples = _read_json(folder / SAMPLES_FILE)
-        proof = _read_json(folder / PROOF_FILE) if measures.prove else None
-        marginal = load_marginal(folder, measures.marginal) if measures.marginal else None
-        is_complete = set(row) == ROW_KEYS and all(len(column) == num_documents for column in (content, stop, tokens))
+        proof = load_proof(folder) if measures.prove else None
+        marginal = load_marginal(folder, measures.marginal, num_documents) if measures.marginal else None
+        is_complete = (
+            set(row) == ROW_KEYS
+            and all(len(column) == num_documents for column in (content, stop, tokens))
+            and row["model_bytes"] == model_bytes(folder / MODEL_FOLDER)
+        )
     except DAMAGED:
         return None
     return JobResult(row, samples, content, stop, tokens, proof, marginal) if is_complete else None
+
+
+def load_bits(folder: Path) -> NDArray[np.float64]:
+    """Return all bits of each test document of a finished job, shape (documents,)."""
+    with np.load(folder / DOCUMENTS_FILE) as arrays:
+        bits: NDArray[np.float64] = arrays["bits_content"] + arrays["bits_stop"]
+    return bits
 
 
 def load_trial(folder: Path) -> dict[str, Any] | None:
@@ -102,10 +118,36 @@ def load_trial(folder: Path) -> dict[str, Any] | None:
         return None
 
 
-def load_marginal(folder: Path, k: int) -> dict[str, Any]:
-    """Return the arrays of a file of marginals, by name."""
+def load_proof(folder: Path) -> dict[str, Any]:
+    """Return what compressing the test documents came to; one of `DAMAGED` is raised if that is not there."""
+    proof = _read_json(folder / PROOF_FILE)
+    if not set(proof) >= PROOF_KEYS:
+        raise ValueError(f"{folder / PROOF_FILE} lacks a number")
+    return dict(proof)
+
+
+def load_marginal(folder: Path, k: int, num_documents: int) -> dict[str, Any]:
+    """Return the arrays of a file of marginals, by name; one of `DAMAGED` is raised if they are not there."""
     with np.load(folder / marginal_file(k)) as arrays:
-        return dict(arrays)
+        marginal = dict(arrays)
+    if len(marginal["bits"]) != num_documents or not {"k", "checked", *MARGINAL_GAPS} <= set(marginal):
+        raise ValueError(f"{folder / marginal_file(k)} lacks a number")
+    return marginal
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a folder holds the result of a job that seems whole, whatever the job."""
+    try:
+        row = _read_json(folder / RESULT_FILE)
+        return set(row) == TRIAL_KEYS or row["model_bytes"] == model_bytes(folder / MODEL_FOLDER)
+    except DAMAGED:
+        return False
+
+
+def model_bytes(folder: Path) -> int:
+    """Return the bytes of the weights and of the codec: what has to be at hand to read a compressed file."""
+    files = [folder / WEIGHTS_FILE, *(folder / CODEC_FOLDER).iterdir()]
+    return sum(path.stat().st_size for path in files)
 
 
 def write_marginal(folder: Path, k: int, arrays: dict[str, Any]) -> None:

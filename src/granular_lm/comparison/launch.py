@@ -14,7 +14,8 @@ from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from granular_lm.checks import check_integer
-from granular_lm.comparison.job import Job, Measures
+from granular_lm.comparison.environment import num_cores
+from granular_lm.comparison.job import Job, Measures, digest
 from granular_lm.comparison.worker import do, perform
 from granular_lm.comparison.workspace import Workspace
 from granular_lm.errors import GranularLMError, OptionError
@@ -164,7 +165,7 @@ def _pool(processes: int) -> Iterator[Executor]:
 @contextmanager
 def _shared_cores(processes: int) -> Iterator[None]:
     """Let each process that is started use its share of the cores, unless the user has said how many."""
-    threads = str(max(1, (os.cpu_count() or 1) // processes))
+    threads = str(max(1, num_cores() // processes))
     changed = [name for name in THREAD_VARIABLES if name not in os.environ]
     os.environ.update(dict.fromkeys(changed, threads))
     try:
@@ -187,10 +188,12 @@ def on_dask(calls: Calls, workspace: Workspace, launch: Launch) -> Iterator[Outc
             f"no Dask scheduler answers at {launch.scheduler}; start one with `dask scheduler`."
         ) from error
     with client:
-        futures = [client.submit(*call, key=key, pure=False) for key, call in calls.items()]
+        # a job of another comparison may have the same name: a key of Dask is for all that use the scheduler
+        keys = {f"{key}-{digest(call[1:])}": key for key, call in calls.items()}
+        futures = [client.submit(*calls[key], key=own, pure=False) for own, key in keys.items()]
         for future in distributed.as_completed(futures):  # type: ignore[no-untyped-call]
             raised = future.exception()
-            yield future.key, None if raised is None else reason(raised)
+            yield keys[future.key], None if raised is None else reason(raised)
 
 
 def on_slurm(calls: Calls, workspace: Workspace, launch: Launch) -> Iterator[Outcome]:
@@ -201,7 +204,7 @@ def on_slurm(calls: Calls, workspace: Workspace, launch: Launch) -> Iterator[Out
         raise OptionError("launcher='slurm' needs: pip install 'granular-lm[cluster]'.") from error
     options = dict(launch.slurm)
     try:
-        executor = submitit.AutoExecutor(folder=workspace.folder / "slurm", cluster=options.pop("cluster", None))
+        executor = submitit.AutoExecutor(folder=workspace.folder / "slurm", cluster=options.pop("cluster", "slurm"))
         executor.update_parameters(**{**SLURM_DEFAULTS, **options})
     except (RuntimeError, ValueError, TypeError, NameError) as error:
         raise OptionError(

@@ -61,6 +61,8 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     yield f"- {wording.uncertainty(comparison)}"
     if comparison.pairs:
         yield f"- {wording.VERDICTS}"
+    if gaps := wording.checked_gaps(comparison):
+        yield f"- {gaps}"
     for column in filled_columns(comparison):
         if column.is_main:
             yield f"- {column.name}: {column.meaning}"

@@ -22,6 +22,9 @@ TOLERANCE = 0.01
 TIME_TOLERANCE = 0.05
 """Training ends with the update in which the time runs out, and one more look at the development documents."""
 
+ALWAYS_EQUAL = ("documents", "bytes", "train_documents", "train_bytes", "num_layers")
+"""Of the results: test documents and their bytes, training documents and their bytes, depth."""
+
 MOST_HIDDEN = 2**15
 NEAR_WIDTHS, NEAR_EMBEDDINGS = 3, 0.5
 
@@ -109,16 +112,17 @@ def held_equal(match: str, rows: Sequence[Mapping[str, Any]], seconds: float | N
         rows: The results, each with its ``size``, the width that was asked for.
         seconds: The time each had, under ``match="time"``.
     """
-    checks = [Check(f"test {name}", "all", *_range(rows, name), 0.0) for name in ("documents", "bytes")]
+    checks = [Check(name.replace("_", " "), "all", *_range(rows, name), 0.0) for name in ALWAYS_EQUAL]
     if match == "time":
         assert seconds is not None
         times = [row["seconds"] for row in rows]
         checks.append(Check("seconds", "all", min(seconds, *times), max(seconds, *times), TIME_TOLERANCE))
+        machines = {(row["environment"]["cpu"], row["environment"]["cores"]) for row in rows}
+        checks.append(Check("machines", "all", 1, len(machines), 0.0))
     else:
         for seed in sorted({row["seed"] for row in rows}):
             same = [row for row in rows if row["seed"] == seed]
-            names = ("bytes_seen", "updates")
-            checks += [Check(name, f"seed {seed}", *_range(same, name), 0.0) for name in names]
+            checks += [Check(name, f"seed {seed}", *_range(same, name), 0.0) for name in ("bytes_seen", "updates")]
     name = {"params": "num_parameters", "flops": "flops_per_byte"}.get(match, "hidden_size")
     for size in sorted({row["size"] for row in rows}):
         same = [row for row in rows if row["size"] == size]

@@ -6,7 +6,7 @@ Student's t with the standard deviation that was met.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -69,11 +69,13 @@ class Sample:
 
     Attributes:
         sums: Bits of each cluster under each codec, shape (seeds, clusters).
+        seeds: Which seeds these are.
         sizes: Raw bytes of each cluster.
         draws: What chance makes of them.
     """
 
     sums: Mapping[str, Floats]
+    seeds: Mapping[str, Sequence[int]]
     sizes: Floats
     draws: Draws
 
@@ -81,6 +83,7 @@ class Sample:
     def of(
         cls,
         bits: Mapping[str, Floats],
+        seeds: Mapping[str, Sequence[int]],
         num_bytes: NDArray[np.int64],
         clusters: NDArray[np.int64],
         resamples: int,
@@ -89,18 +92,21 @@ class Sample:
         """Sum over the documents of each cluster, and draw."""
         sums = {name: np.array([np.bincount(clusters, weights=row) for row in rows]) for name, rows in bits.items()}
         sizes = np.bincount(clusters, weights=num_bytes).astype(np.float64)
-        return cls(sums, sizes, Draws.of(sums, sizes, resamples, seed))
+        return cls(sums, seeds, sizes, Draws.of(sums, sizes, resamples, seed))
 
     def codec(self, name: str) -> Ratio:
         """Return the bits per byte of a codec."""
-        rows = self.sums[name]
-        return self._ratio(rows, self.draws.resampled[name, len(rows)], self.draws.flipped[name, len(rows)])
+        draws = self.draws
+        return self._ratio(self.sums[name], draws.resampled[name].mean(axis=0), draws.flipped[name].mean(axis=0))
 
     def difference(self, a: str, b: str) -> Ratio:
         """Return the bits per byte of one codec minus those of another, over the seeds that both have."""
-        seeds = min(len(self.sums[a]), len(self.sums[b]))
-        resampled, flipped = (draws[a, seeds] - draws[b, seeds] for draws in (self.draws.resampled, self.draws.flipped))
-        return self._ratio(self.sums[a][:seeds] - self.sums[b][:seeds], resampled, flipped)
+        shared = [seed for seed in self.seeds[a] if seed in self.seeds[b]]
+        of_a, of_b = ([list(self.seeds[name]).index(seed) for seed in shared] for name in (a, b))
+        resampled, flipped = (
+            (drawn[a][of_a] - drawn[b][of_b]).mean(axis=0) for drawn in (self.draws.resampled, self.draws.flipped)
+        )
+        return self._ratio(self.sums[a][of_a] - self.sums[b][of_b], resampled, flipped)
 
     def _ratio(self, rows: Floats, resampled: Floats, flipped: Floats) -> Ratio:
         by_seed = rows.sum(axis=1) / self.sizes.sum()

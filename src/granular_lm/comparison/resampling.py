@@ -15,13 +15,11 @@ ENTRIES_AT_ONCE = 2**20  # of the matrix of draws, 8 bytes each
 CLUSTERS, SIGNS, WIDTHS, SEEDS = range(4)  # what is drawn, each from a stream of its own
 
 Floats = NDArray[np.float64]
-Averaged = tuple[str, int]
-"""A codec, and how many of its seeds are averaged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Draws:
-    """Bits per byte of each codec under each draw, arrays of shape (resamples,).
+    """Bits per byte of each codec under each draw, arrays of shape (seeds, resamples).
 
     Attributes:
         resampled: Of as many clusters as there are, drawn with replacement.
@@ -30,8 +28,8 @@ class Draws:
         seed: Of everything drawn.
     """
 
-    resampled: dict[Averaged, Floats]
-    flipped: dict[Averaged, Floats]
+    resampled: dict[str, Floats]
+    flipped: dict[str, Floats]
     resamples: int
     seed: int
 
@@ -45,14 +43,13 @@ class Draws:
             resamples: Number of draws.
             seed: Another one gives other draws.
         """
-        means = _means(sums)
-        table = np.column_stack([*means.values(), sizes])
+        table = np.column_stack([*(row for rows in sums.values() for row in rows), sizes])
         drawn = _products(_multiplicities, table, resamples, _stream(seed, CLUSTERS))
         flipped = _products(_signs, table, resamples, _stream(seed, SIGNS)) / sizes.sum()
         drawn /= np.maximum(drawn[:, -1:], 1.0)  # where clusters are few, those drawn may all be empty
         return cls(
-            resampled={key: drawn[:, column] for column, key in enumerate(means)},
-            flipped={key: flipped[:, column] for column, key in enumerate(means)},
+            resampled=_by_codec(sums, drawn),
+            flipped=_by_codec(sums, flipped),
             resamples=resamples,
             seed=seed,
         )
@@ -73,15 +70,10 @@ class Draws:
         return _stream(self.seed, SEEDS, seeds).standard_t(seeds - 1, self.resamples) / math.sqrt(seeds)
 
 
-def _means(sums: Mapping[str, Floats]) -> dict[Averaged, Floats]:
-    """Return each codec's bits averaged over all of its seeds, and over as many as another codec has."""
-    counts = {len(rows) for rows in sums.values()}
-    return {
-        (name, count): rows[:count].mean(axis=0)
-        for name, rows in sums.items()
-        for count in sorted(counts)
-        if count <= len(rows)
-    }
+def _by_codec(sums: Mapping[str, Floats], drawn: Floats) -> dict[str, Floats]:
+    """Return the columns of each codec, shape (seeds, resamples)."""
+    ends = np.cumsum([len(rows) for rows in sums.values()])
+    return {name: drawn[:, end - len(rows) : end].T for (name, rows), end in zip(sums.items(), ends, strict=True)}
 
 
 def _products(

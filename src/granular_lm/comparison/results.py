@@ -36,7 +36,8 @@ class Comparison:
         pairs: Every two entries of the same width.
         checks: What was to be equal between entries, and whether it was.
         trials: What was tried for each entry before.
-        failures: Codecs that were left out and jobs that failed, with the reason.
+        failures: Codecs that were left out and jobs that failed, with the reason; of a codec that loses information
+            also a document that shows it, which no file but the report has.
         shown: Test documents with the bits of their tokens, for the byte view of the report.
     """
 
@@ -99,12 +100,11 @@ class Comparison:
         second = pair.b if pair.a == best else pair.a
         low, high = sorted(abs(bound) for bound in pair.ci)
         gap = abs(pair.delta)
-        over = "seeds and documents" if pair.seed_sd is not None else "documents"
         if pair.verdict == "equivalent":
-            return f"{said}, but {second} is equivalent to it: {gap:.3f} more, within the margin."
-        if pair.verdict == "undecided":
-            return f"{said}, but {second} at {gap:.3f} more is too close to call on these {over}."
-        return f"{said}, {gap:.3f} fewer than {second} (95 % interval over {over} {low:.3f} to {high:.3f})."
+            return f"{said}, but {second} is equivalent to it: {gap:.3f} apart, within the margin."
+        if pair.verdict != f"{best} better":  # with seeds that only one of them has, even the other one may be
+            return f"{said}, but {second}, {gap:.3f} apart, is too close to call on these {pair.over}."
+        return f"{said}, {gap:.3f} fewer than {second} (95 % interval over {pair.over} {low:.3f} to {high:.3f})."
 
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers as JSON values; no text of the corpus is among them."""
@@ -120,7 +120,7 @@ class Comparison:
             "pairs": [pair.to_dict() for pair in self.pairs],
             "baselines": list(self.baselines),
             "trials": list(self.trials),
-            "failures": list(self.failures),
+            "failures": [_without_text(failure) for failure in self.failures],
         }
 
     def to_json(self, path: str | Path) -> None:
@@ -174,6 +174,10 @@ class Comparison:
         self.to_csv(folder / "documents.csv")
         self.report(folder / "report.html")
         write_markdown(self, folder / "report.md")
+
+
+def _without_text(failure: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in failure.items() if name != "document"}
 
 
 def _flat(row: dict[str, Any], prefix: str = "") -> dict[str, Any]:

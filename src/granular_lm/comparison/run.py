@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from granular_lm.comparison.budget import affordable_bytes
@@ -13,10 +14,14 @@ from granular_lm.comparison.plan import Entry, Plan, Trained
 from granular_lm.comparison.trials import TRIAL_SEED, Setting, chosen, settings
 from granular_lm.comparison.workspace import Workspace
 from granular_lm.corpus.split import Split
-from granular_lm.errors import CodecError, OptionError, TrainingError
+from granular_lm.errors import CodecError, LossyCodecError, OptionError, TrainingError
 
 if TYPE_CHECKING:
     from granular_lm.training import Budget
+
+
+GONE = "its result is not in the folder of the comparison"
+NOT_LOSSLESS = "it does not give a document back as it was, so its bits per byte would mean nothing"
 
 
 @dataclass(eq=False)
@@ -34,6 +39,7 @@ class Run:
         failures: Codecs that were left out and jobs that failed, with the reason.
         trials: What was tried for each entry.
         max_bytes: What every job reads; None where seconds are held equal.
+        merged: The jobs of each folder that was merged.
     """
 
     plan: Plan
@@ -46,6 +52,7 @@ class Run:
     failures: list[dict[str, Any]] = field(default_factory=list)
     trials: list[dict[str, Any]] = field(default_factory=list)
     max_bytes: int | None = None
+    merged: Mapping[Path, set[str]] = field(default_factory=dict)
 
     @property
     def hashes(self) -> dict[str, str]:
@@ -64,12 +71,18 @@ class Run:
             try:
                 codec = self.workspace.codec(spec, self.split.train, self.hashes["train"])
                 self.trained[str(spec)] = Trained(codec, tokens_per_byte(codec, self.split))
+            except LossyCodecError as error:
+                if len(self.plan.specs) == 1:
+                    raise
+                self.failures.append(
+                    {"codec": str(spec), "seed": None, "reason": NOT_LOSSLESS, "document": error.document}
+                )
             except CodecError as error:
                 if len(self.plan.specs) == 1:
                     raise
                 self.failures.append({"codec": str(spec), "seed": None, "reason": reason(error)})
         if not self.trained:
-            raise CodecError(f"no codec is left to compare: {self.failures[0]['reason']}")
+            raise CodecError(f"no codec is left to compare; the first one: {self.failures[0]['reason']}")
 
     def first_jobs(self) -> dict[Entry, Job]:
         """Return the job of each entry with seed 0, as it was asked for."""
@@ -98,11 +111,10 @@ class Run:
             row = load_trial(self.workspace.job_folder(job))
             if row is not None:
                 found[entry][setting] = row["valid_bpb"]
-            self.trials.append(_trial_row(entry, setting, row, failed.get(job.key)))
-        for entry in jobs:
-            if not found[entry]:
-                why = next(row["reason"] for row in self.trials if row["entry"] == entry.name)
-                self.failures.append({"codec": entry.name, "seed": None, "reason": f"no trial came to its end: {why}"})
+            self.trials.append(_trial_row(entry, setting, row))
+            if row is None:
+                why = failed.get(job.key, GONE)
+                self.failures.append({"codec": entry.name, "seed": None, "reason": f"{setting} was not tried: {why}"})
         return {entry: self._best(entry, job, found[entry]) for entry, job in jobs.items() if found[entry]}
 
     def _best(self, entry: Entry, job: Job, found: Mapping[Setting, float]) -> Job:
@@ -118,6 +130,8 @@ class Run:
             OptionError: The shard has no job.
             TrainingError: Not one job came to its end.
         """
+        if not jobs:
+            raise TrainingError(f"no job came to its end; the first one: {self.failures[0]['reason']}")
         all_jobs = [
             (entry, Setting().of(job, seed=seed, is_trial=False))
             for seed in range(self.plan.seeds)
@@ -126,6 +140,7 @@ class Run:
         mine = self.launch.share([job for _, job in all_jobs])
         if not mine:
             raise OptionError(f"there are {len(all_jobs)} jobs, and none is left for shard {self.launch.shard}.")
+        self._refuse_strangers({job.key for _, job in all_jobs})
         failed = run_jobs(mine, self.plan.measures, self.workspace, self.launch, self.watcher)
         results = []
         for entry, job in all_jobs:
@@ -133,11 +148,20 @@ class Run:
             if result is not None:
                 results.append((entry, result))
             elif job in mine:
-                why = failed.get(job.key, "its result is not in the folder of the comparison")
+                why = failed.get(job.key, GONE)
                 self.failures.append({"codec": entry.name, "seed": job.seed, "reason": why})
         if not results and self.failures:
             raise TrainingError(f"no job came to its end; the first one: {self.failures[-1]['reason']}")
         return results
+
+    def _refuse_strangers(self, keys: set[str]) -> None:
+        """Raise `OptionError` if a folder that was merged has no job of this comparison."""
+        for folder, names in self.merged.items():
+            if names.isdisjoint(keys):
+                raise OptionError(
+                    f"none of the {len(names)} jobs in {folder} belongs to this comparison; merge with the documents, "
+                    "codecs and options that the shard was made with."
+                )
 
     def _budget(self, shapes: Mapping[str, Mapping[str, Any]]) -> "Budget":
         """Return the budget of every job: seconds where they are held equal, else bytes."""
@@ -174,11 +198,10 @@ class Run:
         )
 
 
-def _trial_row(entry: Entry, setting: Setting, row: dict[str, Any] | None, failure: str | None) -> dict[str, Any]:
+def _trial_row(entry: Entry, setting: Setting, row: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "entry": entry.name,
         "setting": setting.to_dict(),
         "valid_bpb": None if row is None else row["valid_bpb"],
-        "reason": failure,
         "is_chosen": False,
     }

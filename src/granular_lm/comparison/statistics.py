@@ -50,6 +50,11 @@ class Pair:
     p_adjusted: float
     verdict: str
 
+    @property
+    def over(self) -> str:
+        """What the interval is over."""
+        return "documents" if self.seed_sd is None else "seeds and documents"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the pair as JSON values; JSON knows no infinity, which becomes None."""
         intervals = {name: list(map(_finite, getattr(self, name))) for name in ("ci", "ci_documents")}
@@ -81,23 +86,26 @@ def compare_all(
     clusters: NDArray[np.int64],
     pairs: Sequence[tuple[str, str]],
     *,
+    seeds: Mapping[str, Sequence[int]] | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> tuple[dict[str, Estimate], list[Pair]]:
     """Return the bits per byte of each codec, and the difference of each pair.
 
     Seed ``s`` of one codec is paired with seed ``s`` of the other: they read the same documents in the same order.
-    Where one codec has more seeds, a pair leaves them out.
+    A pair leaves out the seeds that only one of the two has.
 
     Args:
         bits: Bits of each document under each codec, shape (seeds, documents).
         num_bytes: Raw bytes of each document, at least one in all.
         clusters: Which documents are near-duplicates of one another: equal numbers, from 0.
-        pairs: Which codec to compare with which.
+        pairs: Which codec to compare with which; the two share at least one seed.
+        seeds: Which seeds the rows of each codec are; 0, 1, 2 and so on if not given.
         resamples: How often documents are drawn anew, and as often signs.
         seed: Of these draws.
     """
-    sample = Sample.of(bits, num_bytes, clusters, resamples, seed)
+    seeds = seeds or {name: range(len(rows)) for name, rows in bits.items()}
+    sample = Sample.of(bits, seeds, num_bytes, clusters, resamples, seed)
     ratios = [sample.difference(a, b) for a, b in pairs]
     p_values = [ratio.p() for ratio in ratios]
     compared = zip(pairs, ratios, p_values, holm(p_values), strict=True)

@@ -30,6 +30,10 @@ class Setting:
     rate_factor: float = 1.0
     dropout: float | None = None
 
+    def __str__(self) -> str:
+        dropout = "" if self.dropout is None else f" and dropout {self.dropout}"
+        return f"learning rates times {self.rate_factor}{dropout}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the setting as JSON values."""
         return asdict(self)

@@ -1,6 +1,9 @@
 """Sentences that the report says on the page and in markdown alike."""
 
 import math
+from collections.abc import Mapping
+from statistics import mean
+from typing import Any
 
 from granular_lm.comparison.results import Comparison
 from granular_lm.comparison.statistics import EQUIVALENCE_MARGIN
@@ -36,7 +39,8 @@ def held_equal(comparison: Comparison) -> str:
 def setting(comparison: Comparison) -> str:
     """Return how many models were trained on how much, and scored on what."""
     plan, train, test = comparison.plan, comparison.data["train"], comparison.data["test"]
-    models = "one model" if plan["seeds"] == 1 else f"{plan['seeds']} models"
+    counts = {len(comparison.of_entry(entry)) for entry in comparison.entries}
+    models = "one model" if counts == {1} else f"{'up to ' if len(counts) > 1 else ''}{max(counts)} models"
     read = "" if plan["max_bytes"] is None else f", reading {plan['max_bytes'] / 1e6:,.2f} MB each"
     return (
         f"Each codec trained {models} on {train['documents']:,} documents{read}, and was scored once on "
@@ -45,8 +49,11 @@ def setting(comparison: Comparison) -> str:
 
 
 def interval_over(comparison: Comparison) -> str:
-    """Return what the intervals are over."""
-    return "seeds and documents" if comparison.is_multiseed else "documents alone"
+    """Return what the intervals of differences are over."""
+    over = {pair.over for pair in comparison.pairs}
+    if over == {"documents"}:
+        return "documents alone"
+    return "seeds and documents" + (", or over documents alone where one seed is shared" if len(over) > 1 else "")
 
 
 def uncertainty(comparison: Comparison) -> str:
@@ -64,13 +71,32 @@ def uncertainty(comparison: Comparison) -> str:
 
 def failures(comparison: Comparison) -> list[str]:
     """Return a sentence for each codec that was left out, job that failed, and quantity that is not equal."""
-    return [_failure(**failure) for failure in comparison.failures]
+    return [failure(each) for each in comparison.failures]
 
 
-def _failure(codec: str | None, seed: int | None, reason: str) -> str:
-    if codec is None:
-        return f"{reason[:1].upper()}{reason[1:]}"
-    return f"Not in the results: {codec}{'' if seed is None else f', seed {seed}'}. {reason[:1].upper()}{reason[1:]}"
+def failure(values: Mapping[str, Any]) -> str:
+    """Return what failed, and why; without the document that a codec loses."""
+    reason = f"{values['reason'][:1].upper()}{values['reason'][1:]}."
+    if values["codec"] is None:
+        return reason
+    return ": ".join([values["codec"] + ("" if values["seed"] is None else f", seed {values['seed']}"), reason])
+
+
+def checked_gaps(comparison: Comparison) -> str:
+    """Return what a search for tokenisations by the model itself adds to the quick one; empty without marginals."""
+    of_entry = {}
+    for entry in comparison.entries:
+        rows = [job.row["marginal"] for job in comparison.of_entry(entry)]
+        gaps = [row for row in rows if row and row["beam_gap_checked"] is not None]
+        if gaps:
+            quick, slow = (mean(row[name] for row in gaps) for name in ("lattice_gap_checked", "beam_gap_checked"))
+            of_entry[entry] = f"{entry} {quick:.4f} and {slow:.4f}"
+    if not of_entry:
+        return ""
+    return (
+        "The tokenisations are chosen by how often tokens occur, which is quick. A search by the model itself, byte by "
+        f"byte on a sample of documents, finds more; in bits per byte: {', '.join(of_entry.values())}."
+    )
 
 
 def interval(bounds: tuple[float, float], form: str = ".3f") -> str:

@@ -4,10 +4,9 @@
 function serves this process, another one, and another machine that sees the folder.
 """
 
-import shutil
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -21,23 +20,29 @@ from granular_lm.comparison.environment import environment
 from granular_lm.comparison.job import Job, Measures
 from granular_lm.comparison.job_result import (
     DAMAGED,
+    JOB_FILE,
     MODEL_FOLDER,
     PROOF_FILE,
+    RESULT_FILE,
     JobResult,
+    load_bits,
     load_marginal,
+    load_proof,
     load_result,
     load_trial,
+    model_bytes,
     write_json,
     write_marginal,
 )
+from granular_lm.comparison.parts import PARTS
 from granular_lm.comparison.workspace import Workspace
 from granular_lm.corpus.split import Split
 from granular_lm.errors import OutputExistsError, TrainingError
 from granular_lm.files import new_folder
-from granular_lm.generation import Generator, Sample
+from granular_lm.generation import Generator
 from granular_lm.model import LanguageModel
 from granular_lm.scoring import Score, Totals
-from granular_lm.text import is_utf8
+from granular_lm.text import is_utf8, to_bytes
 from granular_lm.weights import ModelConfig, flops_per_token, num_parameters
 
 if TYPE_CHECKING:
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
 
 NUM_SHOWN = 8
 NUM_SAMPLES = 200
+MOST_SAMPLE_BYTES = 2000
 MOST_POSITIONS = 64
 
 _one_at_a_time = Lock()
@@ -86,22 +92,21 @@ def do(workspace: Workspace, job: Job, measures: Measures, on_step: "Callback | 
         _measure(job, LanguageModel.from_pretrained(folder / MODEL_FOLDER), split, folder, measures)
 
 
-def _replace(folder: Path, fill: Any) -> None:
-    """Make the folder of a job; one that another machine has made meanwhile is as good."""
-    shutil.rmtree(folder, ignore_errors=True)  # what is there, if anything, was damaged
-    try:
-        with new_folder(folder) as work:
-            fill(work)
-    except OutputExistsError:
-        return
+def _replace(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Make the folder of a job; one that another machine has made meanwhile is as good.
+
+    What is there before, if anything, was damaged, and stays until there is something better.
+    """
+    with suppress(OutputExistsError), new_folder(folder, replace=folder.exists()) as work:
+        fill(work)
 
 
 def _try(job: Job, workspace: Workspace, split: Split, folder: Path, on_step: "Callback | None") -> None:
     model, _ = _train(job, workspace.codec_of(job), split, on_step)
     about = model.training
     row = {"seed": job.seed, "job": job.key, **{name: about[name] for name in ("valid_bpb", "bytes_seen", "seconds")}}
-    write_json(folder / "job.json", job.to_dict())
-    write_json(folder / "result.json", row)
+    write_json(folder / JOB_FILE, job.to_dict())
+    write_json(folder / RESULT_FILE, row)
 
 
 def _run(job: Job, workspace: Workspace, split: Split, folder: Path, on_step: "Callback | None") -> None:
@@ -111,7 +116,7 @@ def _run(job: Job, workspace: Workspace, split: Split, folder: Path, on_step: "C
     started = time.perf_counter()
     scores = model.score(split.test)
     row = _row(job, model, scores) | {"curve": curve, "seconds_scoring": time.perf_counter() - started}
-    row["model_bytes"] = _model_bytes(folder / MODEL_FOLDER)
+    row |= {"model_bytes": model_bytes(folder / MODEL_FOLDER), **_drawn(model, job.seed, _most_bytes(split))}
     shown = Generator(model).sample_batch(NUM_SHOWN, seed=job.seed)
     result = JobResult(
         row,
@@ -163,6 +168,9 @@ def _row(job: Job, model: LanguageModel, scores: Sequence[Score]) -> dict[str, A
         "job": job.key,
         "hidden_size": model.config.hidden_size,
         "embedding_dim": model.config.embedding_dim,
+        "num_layers": model.config.num_layers,
+        "train_documents": about["documents"],
+        "train_bytes": about["corpus_bytes"],
         **totals.to_dict(),
         "vocab_size": model.codec.vocab_size,
         "tokens_per_byte": totals.num_tokens / totals.num_bytes,
@@ -172,7 +180,6 @@ def _row(job: Job, model: LanguageModel, scores: Sequence[Score]) -> dict[str, A
         "environment": environment(),
         "lossless": True,  # scoring refuses a document that the codec does not give back
         "bits_by_position": _bits_by_position(scores),
-        **_drawn(model, job.seed),
     }
 
 
@@ -190,19 +197,25 @@ def _bits_by_position(scores: Sequence[Score]) -> list[float]:
     return [float(bits[i] / counts[i]) for i in range(MOST_POSITIONS) if counts[i]]
 
 
-def _drawn(model: LanguageModel, seed: int) -> dict[str, Any]:
+def _most_bytes(split: Split) -> int:
+    """Return how long samples may grow: as long as any document, within reason."""
+    longest = max(len(to_bytes(text)) for part in PARTS for text in getattr(split, part))
+    return min(longest, MOST_SAMPLE_BYTES)
+
+
+def _drawn(model: LanguageModel, seed: int, max_bytes: int) -> dict[str, Any]:
     """Return what strings drawn from the model as it is are like, nothing left out to keep them valid."""
-    samples: list[Sample] = Generator(model).sample_batch(NUM_SAMPLES, seed=seed, valid_utf8=False)
+    samples = Generator(model).sample_batch(NUM_SAMPLES, seed=seed, valid_utf8=False, max_bytes=max_bytes)
     known = model.documents
     assert known is not None
-    found = Counter({"valid": 0, "copied": 0})
-    for sample in samples:
-        found["valid"] += is_utf8(sample.data)
-        found["copied"] += sample.data in known
+    shares = {
+        "samples_valid_utf8": [is_utf8(sample.data) for sample in samples],
+        "samples_copied": [sample.data in known for sample in samples],
+        "samples_finished": [sample.finished for sample in samples],
+    }
     return {
         "sample_bytes": [len(sample.data) for sample in samples],
-        "samples_valid_utf8": found["valid"] / NUM_SAMPLES,
-        "samples_copied": found["copied"] / NUM_SAMPLES,
+        **{name: sum(found) / NUM_SAMPLES for name, found in shares.items()},
     }
 
 
@@ -210,23 +223,18 @@ def _measure(job: Job, model: LanguageModel, split: Split, folder: Path, measure
     from granular_lm.comparison.marginal import Marginal, token_log_probs
     from granular_lm.compression import prove
 
-    if measures.prove and not (folder / PROOF_FILE).is_file():
-        write_json(folder / PROOF_FILE, asdict(prove(model, split.test)))
-    if measures.marginal and not _has_marginal(folder, measures.marginal):
+    if measures.prove and not _is_there(load_proof, folder):
+        ideal_bits = float(load_bits(folder).sum())
+        write_json(folder / PROOF_FILE, asdict(prove(model, split.test, ideal_bits=ideal_bits)))
+    if measures.marginal and not _is_there(load_marginal, folder, measures.marginal, len(split.test)):
         log_probs = token_log_probs(model.codec, split.train)
         found = Marginal.measure(model, split.test, k=measures.marginal, log_probs=log_probs, seed=job.seed)
         write_marginal(folder, measures.marginal, asdict(found))
 
 
-def _has_marginal(folder: Path, k: int) -> bool:
+def _is_there(load: Callable[..., object], *where: object) -> bool:
     try:
-        load_marginal(folder, k)
+        load(*where)
     except DAMAGED:
         return False
     return True
-
-
-def _model_bytes(folder: Path) -> int:
-    """Return the bytes of the weights and of the codec: what has to be at hand to read a compressed file."""
-    files = [folder / "model.safetensors", *(folder / "codec").iterdir()]
-    return sum(path.stat().st_size for path in files)

@@ -1,6 +1,6 @@
 """The folder of a comparison: what was done there already is found again.
 
-plan.json            marks the folder as a comparison's, and keeps the bytes that a time budget came to
+plan.json            marks the folder as a comparison's, and keeps the bytes that time budgets came to
 data/                the documents, split
 codecs/              trained codecs
 jobs/                one folder a job
@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +20,10 @@ from typing import Any
 from granular_lm.codecs import Codec, load_codec, save_codec
 from granular_lm.codecs.spec import CodecSpec
 from granular_lm.comparison.job import Job, digest
-from granular_lm.comparison.job_result import DAMAGED, write_json
+from granular_lm.comparison.job_result import DAMAGED, is_finished, write_json
 from granular_lm.comparison.parts import PARTS
 from granular_lm.corpus.readers import read_documents
-from granular_lm.corpus.split import Split, write_split
+from granular_lm.corpus.split import Split, documents_hash, write_split
 from granular_lm.errors import CodecError, CorpusError, OutputExistsError
 from granular_lm.files import new_folder
 
@@ -41,15 +41,30 @@ class Workspace:
     folder: Path
 
     def keep(self, split: Split, hashes: Mapping[str, str]) -> None:
-        """Write the documents for whoever runs a job."""
+        """Write the documents for whoever runs a job, unless they are there."""
         target = self._data_folder(hashes)
-        if not target.is_dir():
-            with suppress(OutputExistsError):  # another shard has written it meanwhile
-                write_split(split, target, seed=0)
+        if target.is_dir():
+            try:
+                self.split(hashes)
+            except CorpusError:
+                shutil.rmtree(target)  # they were damaged
+        with suppress(OutputExistsError):  # they are there, or another shard has written them meanwhile
+            write_split(split, target, seed=0)
 
     def split(self, hashes: Mapping[str, str]) -> Split:
-        """Return the documents that jobs with these hashes are about."""
-        return _read_split(self._data_folder(hashes))
+        """Return the documents that jobs with these hashes are about.
+
+        Raises:
+            CorpusError: They are not there, or not what the hashes say.
+        """
+        folder = self._data_folder(hashes)
+        try:
+            split = _read_split(folder, _changed(folder))
+        except CorpusError as error:
+            raise CorpusError(f"{folder} cannot be read; it has to be seen by every machine that runs jobs.") from error
+        if any(documents_hash(getattr(split, part)) != hashes[part] for part in PARTS):
+            raise CorpusError(f"{folder} is not what was split; give the same command again, which writes it anew.")
+        return split
 
     def codec(self, spec: CodecSpec, train: Sequence[str], train_hash: str) -> Codec:
         """Return a codec trained on the training documents, which ``train_hash`` stands for."""
@@ -81,28 +96,29 @@ class Workspace:
 
     def max_bytes(self, asked: Mapping[str, Any], measure: Callable[[], int]) -> int:
         """Return the bytes that each job reads: as measured when the same was asked before, else measured now."""
-        path = self.folder / PLAN_FILE
+        path, name = self.folder / PLAN_FILE, digest(asked)
         kept = _read_plan(path)
-        max_bytes = kept.get("max_bytes")
-        if kept.get("asked") == asked and isinstance(max_bytes, int) and max_bytes > 0:
+        max_bytes = kept.get(name)
+        if isinstance(max_bytes, int) and max_bytes > 0:
             return max_bytes
-        measured = measure()
-        write_json(path, {"max_bytes": measured, "asked": asked})
+        write_json(path, {**kept, name: (measured := measure())})
         return measured
 
-    def merge(self, other: Path) -> int:
-        """Take over the jobs of another comparison's folder that are not here yet; return how many.
+    def merge(self, other: Path) -> set[str]:
+        """Take over the jobs of another comparison's folder that are not here yet; return the names of all it has.
 
         Raises:
             OutputExistsError: The other folder is no comparison's.
         """
         if not (other / PLAN_FILE).is_file():
             raise OutputExistsError(f"{other} is no comparison's folder; give what --output named for the shard.")
-        found = [job for job in sorted((other / "jobs").glob("*")) if not (self.folder / "jobs" / job.name).exists()]
+        found = [job for job in (other / "jobs").glob("[!.]*") if is_finished(job)]
         for job in found:
-            with new_folder(self.folder / "jobs" / job.name) as work:
-                shutil.copytree(job, work, dirs_exist_ok=True)
-        return len(found)
+            here = self.folder / "jobs" / job.name
+            with new_folder(here, replace=True) if not is_finished(here) else nullcontext(here) as work:
+                for file in set(job.iterdir()) - {job / path.name for path in work.iterdir()}:
+                    (shutil.copytree if file.is_dir() else shutil.copy2)(file, work / file.name)
+        return {job.name for job in found}
 
     def _data_folder(self, hashes: Mapping[str, str]) -> Path:
         return self.folder / "data" / digest({part: hashes[part] for part in PARTS})
@@ -112,12 +128,13 @@ class Workspace:
 
 
 @lru_cache(maxsize=1)
-def _read_split(folder: Path) -> Split:
-    """Return the documents in a folder, kept for the next job of this process."""
-    try:
-        return Split(**{part: list(read_documents([folder / f"{part}.jsonl"])) for part in PARTS})
-    except CorpusError as error:
-        raise CorpusError(f"{folder} cannot be read; it has to be seen by every machine that runs jobs.") from error
+def _read_split(folder: Path, changed: tuple[float, ...]) -> Split:
+    """Return the documents in a folder, kept for the next job of this process until they change."""
+    return Split(**{part: list(read_documents([folder / f"{part}.jsonl"])) for part in PARTS})
+
+
+def _changed(folder: Path) -> tuple[float, ...]:
+    return tuple(path.stat().st_mtime for path in sorted(folder.glob("*")))
 
 
 def refuse_foreign(folder: Path) -> None:

@@ -5,11 +5,10 @@ document whose twin was trained on measures memory, so near-duplicates always go
 """
 
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import compress
 from pathlib import Path
@@ -18,17 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from granular_lm.corpus.clusters import Indices, with_equal
+from granular_lm.corpus.dealing import deal
+from granular_lm.corpus.grouping import GroupLabels
+from granular_lm.corpus.jsonl import write_jsonl
+from granular_lm.corpus.lock import write_lock
+from granular_lm.corpus.strata import StrataTally
 from granular_lm.corpus.stream import DocumentsDigest, in_chunks
 from granular_lm.errors import CorpusError, OptionError
 from granular_lm.files import new_folder
-from granular_lm.text import to_bytes, to_text
+from granular_lm.text import to_bytes
 
-LOCK_FILE = "data.lock.json"
-SCHEMA = 1
 HASH_BYTES = 8
 LINK = re.compile(r"https?://[!-~]+|\bwww\.[!-~]+|@[a-z0-9_]+")
 INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
-JOINED_BY_JSON = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,15 @@ class Part(IntEnum):
     TEST = 2
 
 
-def split_documents(documents: Sequence[str], *, valid: float = 0.05, test: float = 0.05, seed: int = 0) -> Split:
+def split_documents(
+    documents: Sequence[str],
+    *,
+    valid: float = 0.05,
+    test: float = 0.05,
+    seed: int = 0,
+    groups: Iterable[str] | None = None,
+    stratify: Sequence[str] = (),
+) -> Split:
     """Split a corpus that is held in memory; see `part_of_documents` for how.
 
     Args:
@@ -56,22 +66,31 @@ def split_documents(documents: Sequence[str], *, valid: float = 0.05, test: floa
         valid: Share of the documents for validation, 0 for none.
         test: Share of the documents for the test, 0 for none.
         seed: Another seed gives another split.
+        groups: A label for each document, such as its author; those of one label stay together.
+        stratify: What shall be spread evenly over the parts, names from `granular_lm.corpus.strata.STRATA`.
 
     Raises:
-        OptionError: A share is not in [0, 1), or they leave nothing to train on.
-        CorpusError: There are fewer distinct documents than parts.
+        OptionError: A share is not in [0, 1), or they leave nothing to train on; or a stratum is unknown.
+        CorpusError: There are fewer distinct documents than parts, or not one label for each document.
     """
-    part_of = part_of_documents(documents, valid=valid, test=test, seed=seed)
+    part_of = part_of_documents(documents, valid=valid, test=test, seed=seed, groups=groups, stratify=stratify)
     return Split(**{part.name.lower(): list(compress(documents, part_of == part)) for part in Part})
 
 
 def part_of_documents(
-    documents: Iterable[str], *, valid: float = 0.05, test: float = 0.05, seed: int = 0
+    documents: Iterable[str],
+    *,
+    valid: float = 0.05,
+    test: float = 0.05,
+    seed: int = 0,
+    groups: Iterable[str] | None = None,
+    stratify: Sequence[str] = (),
 ) -> NDArray[np.int8]:
     """Return the `Part` of each document, those with one `near_duplicate_key` together.
 
     Groups are lined up by a keyed hash of their key and cut where the asked shares of the documents are most
-    nearly reached; each part asked for gets at least one group. The order of the documents has no influence.
+    nearly reached; each part asked for gets at least one group. With labels or strata, groups are dealt out instead
+    (see `granular_lm.corpus.dealing`). The order of the documents has no influence.
     Documents are read once and not held: what is kept is eight bytes of the hash of each. Two keys that share them
     count as one; in ten million documents there is such a pair once in some hundred thousand times.
 
@@ -80,19 +99,29 @@ def part_of_documents(
         valid: Share of the documents for validation, 0 for none.
         test: Share of the documents for the test, 0 for none.
         seed: Another seed gives another split.
+        groups: A label for each document, such as its author; those of one label stay together, and with them all
+            that have a key of theirs.
+        stratify: What shall be spread evenly over the parts, names from `granular_lm.corpus.strata.STRATA`.
 
     Returns:
         Shape (documents,).
 
     Raises:
-        OptionError: A share is not in [0, 1), or they leave nothing to train on.
-        CorpusError: There are fewer distinct documents than parts.
+        OptionError: A share is not in [0, 1), or they leave nothing to train on; or a stratum is unknown.
+        CorpusError: There are fewer distinct documents than parts, or not one label for each document.
     """
     _check_shares(valid, test)
     shares = {part: share for part, share in ((Part.TEST, test), (Part.VALID, valid)) if share > 0}
-    hashes = _keyed_hashes(documents, seed)
-    last_hashes = _last_hashes(hashes, shares)
-    return np.array([*shares, Part.TRAIN], dtype=np.int8)[np.searchsorted(last_hashes, hashes)]
+    parts = np.array([*shares, Part.TRAIN], dtype=np.int8)
+    if groups is None and not stratify:
+        hashes = _keyed_hashes(documents, seed)
+        return parts[np.searchsorted(_last_hashes(hashes, shares), hashes)]
+    strata, labels = StrataTally(stratify), GroupLabels(groups)
+    hashes = _keyed_hashes(labels.noting(strata.noting(documents)), seed)
+    clusters = labels.joined(with_equal(np.arange(len(hashes)), hashes))
+    part_of = parts[deal(hashes, clusters, strata.numbers(), [*shares.values(), 1 - valid - test])]
+    _check_none_empty(part_of, clusters, [Part.TRAIN, *reversed(shares)])
+    return part_of
 
 
 def _check_shares(valid: float, test: float) -> None:
@@ -140,6 +169,16 @@ def _check_enough(groups: int, documents: int, parts: list[Part]) -> None:
             f"the corpus has {found} ({documents} in all, near-duplicates count once); a split into "
             f"{', '.join(part.name.lower() for part in parts)} needs at least {len(parts)}. Give more documents."
         )
+
+
+def _check_none_empty(part_of: NDArray[np.int8], clusters: Indices, parts: list[Part]) -> None:
+    for part in parts:
+        if part not in part_of:
+            groups, sizes = np.unique(clusters, return_counts=True)
+            raise CorpusError(
+                f"the {part.name.lower()} part would be empty: the corpus has {len(groups)} groups, the largest with "
+                f"{sizes.max(initial=0)} of {len(clusters)} documents; give more documents, or a greater share."
+            )
 
 
 def near_duplicate_key(text: str) -> str:
@@ -194,7 +233,9 @@ def documents_hash(documents: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def write_split(split: Split, folder: str | Path, *, seed: int, source: Iterable[str | Path] = ()) -> None:
+def write_split(
+    split: Split, folder: str | Path, *, seed: int, source: Iterable[str | Path] = (), **about: Any
+) -> None:
     """Write each part that is not empty as a ``.jsonl`` file, and the lock file, or nothing at all.
 
     Reading a part back gives the same strings, and always the same raw bytes.
@@ -204,32 +245,12 @@ def write_split(split: Split, folder: str | Path, *, seed: int, source: Iterable
         folder: Where to; made if it is not there.
         seed: What the split was made with, for the lock file.
         source: The files the documents came from, for the lock file.
+        about: What else is worth knowing of how it was made, for the lock file.
 
     Raises:
         OutputExistsError: The folder has something in it, or is a file.
     """
-    lock = {"schema": SCHEMA, "seed": seed, "source": [str(path) for path in source]}
+    parts = {part.name.lower(): getattr(split, part.name.lower()) for part in Part}
     with new_folder(Path(folder)) as work:
-        _write_files(split, work, lock)
-
-
-def _write_files(split: Split, folder: Path, lock: dict[str, Any]) -> None:
-    parts = {field.name: getattr(split, field.name) for field in fields(split)}
-    lock["parts"] = {name: _write_part(texts, folder / f"{name}.jsonl") for name, texts in parts.items() if texts}
-    (folder / LOCK_FILE).write_text(json.dumps(lock, indent=2) + "\n", encoding="ascii", newline="\n")
-
-
-def _write_part(documents: list[str], path: Path) -> dict[str, Any]:
-    with path.open("w", encoding="ascii", newline="\n") as file:
-        file.writelines(json.dumps({"text": _json_safe(text)}) + "\n" for text in documents)
-    return {
-        "file": path.name,
-        "documents": len(documents),
-        "bytes": sum(len(to_bytes(text)) for text in documents),
-        "sha256": documents_hash(documents),
-    }
-
-
-def _json_safe(text: str) -> str:
-    """Return text with the same raw bytes in which no two surrogates would be read back as one character."""
-    return to_text(to_bytes(text)) if JOINED_BY_JSON.search(text) else text
+        written = {name: write_jsonl(texts, work / f"{name}.jsonl") for name, texts in parts.items() if texts}
+        write_lock(work, written, seed=seed, source=[str(path) for path in source], **about)

@@ -1,7 +1,7 @@
 """What a corpus is made of, counted in one pass.
 
-What a character alone decides (its bytes, whether it is ASCII, whether it is an emoji) is worked out at the
-end from how often each character occurs, so a document costs little more than its character counts.
+What a character alone decides (its bytes, its script, whether it is ASCII or an emoji) is worked out at the end
+from how often each character occurs, so a document costs little more than its character counts.
 """
 
 import hashlib
@@ -11,40 +11,26 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
+from granular_lm.corpus.scripts import letters_by_script, script_of
 from granular_lm.corpus.split import near_duplicate_key
+from granular_lm.corpus.statistics.emoji import EMOJI, emoji_in, emoji_unit
+from granular_lm.corpus.statistics.lengths import Lengths
+from granular_lm.corpus.statistics.sample import DocumentSample, compressed_shares
 from granular_lm.errors import CorpusError
 from granular_lm.text import is_utf8, to_bytes
 
 NUM_MOST_FREQUENT = 20
-ByteOrCharacter = TypeVar("ByteOrCharacter", int, str)
-
-EMOJI = re.compile(
-    "["
-    "\u20e3\ufe0f"  # what makes a keycap of a digit, and an emoji of a symbol
-    "\u231a\u231b\u23e9-\u23f3\u23f8-\u23fa\u25fb-\u25fe\u2b1b\u2b1c\u2b50\u2b55"
-    "\u2600-\u27bf"  # Miscellaneous Symbols, Dingbats
-    "\U0001f004\U0001f0cf\U0001f170\U0001f171\U0001f17e\U0001f17f\U0001f18e\U0001f191-\U0001f19a"
-    "\U0001f1e6-\U0001f1ff"  # regional indicators, two of which are a flag
-    "\U0001f201-\U0001f251"
-    "\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f7e0-\U0001f7f0"
-    "\U0001f900-\U0001f9ff\U0001fa70-\U0001faff"
-    "\U000e0020-\U000e007f"  # tags, which spell the flags of regions
-    "]"
-)
-"""A character that is, or is part of, an emoji.
-
-An approximation: whole blocks of symbols count, among them a few that rarely show as pictures (★, ✓). Signs
-that are text unless U+FE0F follows (©, ™, ↔) count by that follower alone. The joiner U+200D does not count.
-"""
+ASCII_LETTER = re.compile("[A-Za-z]")
+Counted = TypeVar("Counted", int, str)
 
 
-@dataclass(frozen=True)
-class Lengths:
-    """How long documents are; the median of an even number of them lies halfway between the middle two."""
+@dataclass(frozen=True, kw_only=True)
+class ScriptCount:
+    """A script: the documents that have more than half of their letters in it, and the letters of all documents."""
 
-    mean: float
-    median: float
-    max: int
+    name: str
+    documents: int
+    letters: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +43,7 @@ class CorpusStatistics:
         characters: Code points; a byte that is no valid UTF-8 counts as one.
         bytes_per_document: Lengths in raw bytes.
         characters_per_document: Lengths in code points.
+        byte_counts: How often each of the 256 byte values occurs.
         distinct_bytes: Byte values that occur.
         distinct_characters: Code points that occur.
         most_frequent_bytes: At most 20 pairs of byte value and count, the most frequent first.
@@ -69,6 +56,17 @@ class CorpusStatistics:
         near_duplicates: Documents less distinct `near_duplicate_key`; exact duplicates included.
         empty_documents: Documents of 0 bytes.
         invalid_utf8_documents: Documents whose raw bytes are no valid UTF-8.
+        cr_documents: Documents that end in a carriage return, as those of a file do whose lines end in CR LF.
+        scripts: Scripts of letters, that with the most letters first.
+        scriptless_documents: Documents without letters, or with no more than half of them in one script.
+        emoji: Emoji, each counted as one however many characters it takes, if ``emoji_unit`` is ``"grapheme"``.
+        emoji_unit: ``"character"`` where the package ``regex`` is missing.
+        distinct_emoji: Different ones.
+        most_frequent_emoji: At most 20 pairs of emoji and count, the most frequent first.
+        sample: Documents from all over the corpus, two million characters at most; in no dictionary.
+        sample_documents: How many these are.
+        sample_bytes: Their raw bytes.
+        compressed_shares: What zlib and xz leave of the sample, a line a document, at their usual levels.
     """
 
     documents: int
@@ -76,6 +74,7 @@ class CorpusStatistics:
     characters: int
     bytes_per_document: Lengths
     characters_per_document: Lengths
+    byte_counts: tuple[int, ...]
     distinct_bytes: int
     distinct_characters: int
     most_frequent_bytes: tuple[tuple[int, int], ...]
@@ -88,11 +87,21 @@ class CorpusStatistics:
     near_duplicates: int
     empty_documents: int
     invalid_utf8_documents: int
+    cr_documents: int
+    scripts: tuple[ScriptCount, ...]
+    scriptless_documents: int
+    emoji: int
+    emoji_unit: str
+    distinct_emoji: int
+    most_frequent_emoji: tuple[tuple[str, int], ...]
+    sample: tuple[str, ...] = field(repr=False)
+    sample_documents: int
+    sample_bytes: int
+    compressed_shares: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the counts as JSON values, each pair as a list."""
-        pairs = ("most_frequent_bytes", "most_frequent_characters")
-        return asdict(self) | {name: [list(pair) for pair in getattr(self, name)] for name in pairs}
+        """Return all but the sample as JSON values, tuples as lists."""
+        return {name: _as_json(value) for name, value in asdict(self).items() if name != "sample"}
 
 
 def corpus_statistics(documents: Iterable[str]) -> CorpusStatistics:
@@ -121,26 +130,38 @@ class _Tally:
     character_lengths: Counter[int] = field(default_factory=Counter)
     texts: set[bytes] = field(default_factory=set)
     keys: set[bytes] = field(default_factory=set)
+    scripts: Counter[str | None] = field(default_factory=Counter)
+    emoji: Counter[str] = field(default_factory=Counter)
+    sample: DocumentSample = field(default_factory=DocumentSample)
     non_ascii: int = 0
-    emoji: int = 0
+    with_emoji: int = 0
     invalid: int = 0
+    ending_in_cr: int = 0
 
     def add(self, text: str) -> None:
         data = to_bytes(text)
         self.characters.update(text)
         self.byte_lengths[len(data)] += 1
         self.character_lengths[len(text)] += 1
-        self._add_distinct(text, data)
+        self.scripts[_script_of(text)] += 1
+        self.ending_in_cr += text.endswith("\r")
+        self._add_hashed(text, data)
         if not text.isascii():
             self.non_ascii += 1
-            self.emoji += EMOJI.search(text) is not None
             self.invalid += not is_utf8(data)
+            self._add_emoji(text)
 
-    def _add_distinct(self, text: str, data: bytes) -> None:
+    def _add_hashed(self, text: str, data: bytes) -> None:
         digest = _short_hash(data)
+        self.sample.add(digest, text)
         if digest not in self.texts:
             self.texts.add(digest)
             self.keys.add(_short_hash(to_bytes(near_duplicate_key(text))))
+
+    def _add_emoji(self, text: str) -> None:
+        if EMOJI.search(text):
+            self.with_emoji += 1
+            self.emoji.update(emoji_in(text))
 
     def result(self) -> CorpusStatistics:
         documents = self.byte_lengths.total()
@@ -148,25 +169,54 @@ class _Tally:
         byte_counts = _byte_counts(self.characters)
         non_ascii = sum(count for character, count in self.characters.items() if not character.isascii())
         emoji = sum(count for character, count in self.characters.items() if EMOJI.match(character))
+        sample = self.sample.documents()
         return CorpusStatistics(
             documents=documents,
             bytes=byte_counts.total(),
             characters=characters,
-            bytes_per_document=_lengths(self.byte_lengths),
-            characters_per_document=_lengths(self.character_lengths),
+            bytes_per_document=Lengths.of(self.byte_lengths),
+            characters_per_document=Lengths.of(self.character_lengths),
+            byte_counts=tuple(byte_counts[byte] for byte in range(256)),
             distinct_bytes=len(byte_counts),
             distinct_characters=len(self.characters),
             most_frequent_bytes=_most_frequent(byte_counts),
             most_frequent_characters=_most_frequent(self.characters),
             non_ascii_document_share=self.non_ascii / documents,
-            emoji_document_share=self.emoji / documents,
+            emoji_document_share=self.with_emoji / documents,
             non_ascii_character_share=non_ascii / max(characters, 1),
             emoji_character_share=emoji / max(characters, 1),
             exact_duplicates=documents - len(self.texts),
             near_duplicates=documents - len(self.keys),
             empty_documents=self.byte_lengths[0],
             invalid_utf8_documents=self.invalid,
+            cr_documents=self.ending_in_cr,
+            scripts=self._scripts(),
+            scriptless_documents=self.scripts[None],
+            emoji=self.emoji.total(),
+            emoji_unit=emoji_unit(),
+            distinct_emoji=len(self.emoji),
+            most_frequent_emoji=_most_frequent(self.emoji),
+            sample=tuple(sample),
+            sample_documents=len(sample),
+            sample_bytes=sum(len(to_bytes(text)) for text in sample),
+            compressed_shares=compressed_shares(sample),
         )
+
+    def _scripts(self) -> tuple[ScriptCount, ...]:
+        letters: Counter[str] = Counter()
+        for character, count in self.characters.items():
+            for script in letters_by_script(character):
+                letters[script] += count
+        ranked = sorted(letters.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(ScriptCount(name=name, documents=self.scripts[name], letters=count) for name, count in ranked)
+
+
+def _script_of(text: str) -> str | None:
+    """Return what `script_of` returns, sooner for a text in one script."""
+    if text.isascii():
+        return "Latin" if ASCII_LETTER.search(text) else None
+    scripts = letters_by_script("".join(set(text)))
+    return script_of(text) if len(scripts) > 1 else next(iter(scripts), None)
 
 
 def _short_hash(data: bytes) -> bytes:
@@ -182,23 +232,14 @@ def _byte_counts(characters: Counter[str]) -> Counter[int]:
     return counts
 
 
-def _lengths(histogram: Counter[int]) -> Lengths:
-    documents = histogram.total()
-    total = sum(length * count for length, count in histogram.items())
-    middle = _ranked(histogram, (documents - 1) // 2) + _ranked(histogram, documents // 2)
-    return Lengths(mean=total / documents, median=middle / 2, max=max(histogram))
-
-
-def _ranked(histogram: Counter[int], rank: int) -> int:
-    """Return the length at ``rank``, counted from 0, when all are lined up by size."""
-    for length in sorted(histogram):
-        rank -= histogram[length]
-        if rank < 0:
-            return length
-    raise IndexError(rank)
-
-
-def _most_frequent(counts: Counter[ByteOrCharacter]) -> tuple[tuple[ByteOrCharacter, int], ...]:
+def _most_frequent(counts: Counter[Counted]) -> tuple[tuple[Counted, int], ...]:
     """Return the most frequent items, the smaller first where counts are equal."""
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple(ranked[:NUM_MOST_FREQUENT])
+
+
+def _as_json(value: Any) -> Any:
+    """Return a value with its tuples as lists."""
+    if isinstance(value, dict):
+        return {name: _as_json(each) for name, each in value.items()}
+    return [_as_json(each) for each in value] if isinstance(value, tuple) else value

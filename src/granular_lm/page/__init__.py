@@ -1,0 +1,1 @@
+"""Pages of HTML that need no network: what they look like and how they are drawn."""
