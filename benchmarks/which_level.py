@@ -4,8 +4,9 @@
 
 Bytes, characters and subwords of three vocabularies, three seeds each, one layer of 256 units: with the documents held
 equal (one pass), or 40 seconds of training. Each model's test documents are compressed and decompressed, and summed
-over 16 tokenisations. Everything that `compare` knows is written to results/which_level-NAME-MATCH.json, the longest lists left out;
-no text of the corpus is in it. In FOLDER lie the models and the report; what is done there already is not done again.
+over 16 tokenisations. Everything that `compare` knows is written, to results/which_level-NAME-MATCH.json, but for the
+longest lists; no text of the corpus is in it. In FOLDER lie the models and the report; what is done there already is
+not done again.
 """
 
 from pathlib import Path
