@@ -71,6 +71,7 @@ def test_the_formula_of_flops_is_what_a_step_of_training_costs(num_layers: int) 
 
 def row(**changes: Any) -> dict[str, Any]:
     same = {"seed": 0, "size": 8, "documents": 5, "bytes": 50, "bytes_seen": 99, "updates": 3, "seconds": 10.0}
+    same |= {"train_documents": 7, "train_bytes": 70, "num_layers": 1, "environment": {"cpu": "x", "cores": 2}}
     return {**same, "hidden_size": 8, "flops_per_byte": 100.0, "parameters": {"total": 1000}, **changes}
 
 
@@ -83,12 +84,16 @@ def row(**changes: Any) -> dict[str, Any]:
         ("data", {"updates": 4}, {"updates"}),
         ("data", {"hidden_size": 9}, {"hidden_size"}),
         ("data", {"documents": 4}, {"test documents"}),
-        ("data", {"bytes": 49}, {"test bytes"}),
+        ("data", {"bytes": 49}, {"bytes of test documents"}),
+        ("data", {"train_documents": 6}, {"training documents"}),
+        ("data", {"train_bytes": 69}, {"bytes of training documents"}),
+        ("data", {"num_layers": 2}, {"layers"}),
         ("params", {"hidden_size": 6, "parameters": {"total": 1009}}, set()),
         ("params", {"parameters": {"total": 1030}}, {"num_parameters"}),
         ("flops", {"hidden_size": 6, "flops_per_byte": 99.5}, set()),
         ("flops", {"flops_per_byte": 95.0}, {"flops_per_byte"}),
         ("time", {"bytes_seen": 5, "updates": 1, "seconds": 10.2}, set()),
+        ("time", {"environment": {"cpu": "y", "cores": 2}}, {"machines"}),
         ("time", {"seconds": 12.0}, {"seconds"}),
         ("time", {"seconds": 8.0}, {"seconds"}),
     ],

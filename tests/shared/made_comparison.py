@@ -65,7 +65,7 @@ def bare_comparison() -> Comparison:
     comparison = made_comparison(["byte"], seeds=1, checks=[], trials=[], failures=[], shown=[], baselines=uniform)
     for job in comparison.jobs:
         job.row.update(slices={}, bits_by_position=[], sample_bytes=[], curve=[], proof=None, marginal=None)
-        job.row.update(samples_valid_utf8=None, samples_copied=None)
+        job.row.update(samples_valid_utf8=None, samples_copied=None, samples_finished=None)
     return comparison
 
 
@@ -90,9 +90,13 @@ def _job(number: int, entry: str, seed: int, num_bytes: NDArray[np.int64]) -> Jo
             "ASCII": {"documents": 9, "bytes": 99, "bpb": bpb},
         },
         "bits_by_position": [5.0, 3.0, 2.0], "sample_bytes": [10, 20, 30],
-        "samples_valid_utf8": 0.97, "samples_copied": 0.01,
-        "marginal": {"k": 8, "bpb_marginal": bpb - 0.02, "gap": 0.02, "slices": {}},
-        "proof": {"bpb_coded": bpb + 0.001, "is_identical": True} if seed == 0 else None,
+        "samples_valid_utf8": 0.97, "samples_copied": 0.01, "samples_finished": 0.99,
+        "marginal": {
+            "k": 8, "bpb_marginal": bpb - 0.02, "gap": 0.02, "slices": {"unseen": 0.03, "ASCII": 0.01},
+            "checked": 64, "lattice_gap_checked": 0.02, "beam_gap_checked": 0.025,
+        },
+        "proof": {"bpb_coded": bpb + 0.001, "is_identical": True, "coded_bits": 1001, "ideal_bits": 1000.0}
+        if seed == 0 else None,
     }  # fmt: skip
     samples = [f"drawn by {entry}", HOSTILE, "caf\udce9"]
     return JobResult(row, samples, content, stop, num_bytes.copy())

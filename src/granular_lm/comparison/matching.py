@@ -22,8 +22,14 @@ TOLERANCE = 0.01
 TIME_TOLERANCE = 0.05
 """Training ends with the update in which the time runs out, and one more look at the development documents."""
 
-ALWAYS_EQUAL = ("documents", "bytes", "train_documents", "train_bytes", "num_layers")
-"""Of the results: test documents and their bytes, training documents and their bytes, depth."""
+NAMES = {
+    "documents": "test documents",
+    "bytes": "bytes of test documents",
+    "train_documents": "training documents",
+    "train_bytes": "bytes of training documents",
+    "num_layers": "layers",
+}
+"""What is always equal, by its name in the results."""
 
 MOST_HIDDEN = 2**15
 NEAR_WIDTHS, NEAR_EMBEDDINGS = 3, 0.5
@@ -112,7 +118,7 @@ def held_equal(match: str, rows: Sequence[Mapping[str, Any]], seconds: float | N
         rows: The results, each with its ``size``, the width that was asked for.
         seconds: The time each had, under ``match="time"``.
     """
-    checks = [Check(name.replace("_", " "), "all", *_range(rows, name), 0.0) for name in ALWAYS_EQUAL]
+    checks = [Check(NAMES[name], "all", *_range(rows, name), 0.0) for name in NAMES]
     if match == "time":
         assert seconds is not None
         times = [row["seconds"] for row in rows]
