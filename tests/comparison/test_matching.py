@@ -70,7 +70,15 @@ def test_the_formula_of_flops_is_what_a_step_of_training_costs(num_layers: int) 
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    same = {"seed": 0, "size": 8, "documents": 5, "bytes": 50, "bytes_seen": 99, "updates": 3, "seconds": 10.0}
+    same: dict[str, Any] = {
+        "seed": 0,
+        "size": 8,
+        "documents": 5,
+        "bytes": 50,
+        "bytes_seen": 99,
+        "updates": 3,
+        "seconds": 10.0,
+    }
     same |= {"train_documents": 7, "train_bytes": 70, "num_layers": 1, "environment": {"cpu": "x", "cores": 2}}
     return {**same, "hidden_size": 8, "flops_per_byte": 100.0, "parameters": {"total": 1000}, **changes}
 
