@@ -17,7 +17,7 @@ from results import FOLDER, benchmark_parser, write_results
 
 CODECS = ("byte", "char", "spm:vocab_size=512", "spm:vocab_size=1000", "spm:vocab_size=4000")
 SEEDS = 3
-BUDGETS: dict[str, dict[str, float]] = {"data": {"epochs": 1}, "time": {"max_time": 40}}
+BUDGETS: dict[str, dict[str, float]] = {"data": {"epochs": 1}, "time": {"max_time": 40.0}}
 TOKENISATIONS = 16
 LEFT_OUT = ("curve", "sample_bytes", "bits_by_position")
 

@@ -35,3 +35,9 @@ def test_a_budget_is_one_positive_number(limits: dict[str, float]) -> None:
 def test_without_a_budget_there_is_a_default() -> None:
     """Five minutes."""
     assert Budget.of() == Budget(seconds=DEFAULT_SECONDS)
+
+
+def test_a_budget_is_the_same_however_it_is_written() -> None:
+    """Seconds and passes as 40 and as 40.0 are one budget, and a job of `compare` is found again under it."""
+    assert repr(Budget.of(max_time=40)) == repr(Budget.of(max_time=40.0))
+    assert repr(Budget.of(epochs=1)) == repr(Budget.of(epochs=1.0))

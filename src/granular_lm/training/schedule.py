@@ -42,6 +42,10 @@ class Budget:
         """Return the budget that is given; five minutes if none is."""
         if max_time is None and epochs is None and max_bytes is None:
             max_time = DEFAULT_SECONDS
+        if isinstance(max_time, int):  # 40 and 40.0 are one budget, and have to be written alike
+            max_time = float(max_time)
+        if isinstance(epochs, int):
+            epochs = float(epochs)
         return cls(seconds=max_time, epochs=epochs, max_bytes=max_bytes)
 
     def progress(self, *, seconds: float, bytes_seen: int, corpus_bytes: int) -> float:
