@@ -54,6 +54,12 @@ def refuse_existing(target: Path) -> None:
         raise OutputExistsError(f"{target} is a file, not a folder; give another name.")
 
 
+def refuse_existing_file(target: Path) -> None:
+    """Raise `OutputExistsError` if there is anything under a name that is to become a file."""
+    if target.exists():
+        raise OutputExistsError(f"{target} exists already; give another name, or remove it first.")
+
+
 @contextmanager
 def replaced_file(target: Path, *, is_forced_to_disk: bool = False) -> Iterator[Path]:
     """Give a temporary name beside ``target`` that replaces it when the block ends well.

@@ -42,7 +42,7 @@ def train(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The codec folder to write.")],
     field: options.Field = "text",
     column: options.Column = None,
-    format: options.Format = None,  # noqa: A002 - the word that everybody uses
+    file_format: options.Format = None,
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
@@ -53,7 +53,7 @@ def train(
     from granular_lm.files import new_folder
 
     with new_folder(output) as work:
-        documents = read_documents(data, field=field, column=column, format=format, whole_file=whole_file)
+        documents = read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file)
         trained = CodecSpec.parse(codec).train(documents)
         save_codec(trained, work)
     if json:
@@ -99,7 +99,7 @@ def check(
     data: options.OptionalData = None,
     field: options.Field = "text",
     column: options.Column = None,
-    format: options.Format = None,  # noqa: A002 - the word that everybody uses
+    file_format: options.Format = None,
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
@@ -109,7 +109,7 @@ def check(
     from granular_lm.testing import check_properties
 
     source: Iterable[str] = (
-        read_documents(data, field=field, column=column, format=format, whole_file=whole_file)
+        read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file)
         if data
         else generate_bios(CHECK_DOCUMENTS)
     )

@@ -101,13 +101,11 @@ def ids(
 ) -> None:
     """Export the ids of the collected users alone, one a line; collect --users reads them back."""
     from granular_lm.corpus.twitter import collected_ids
-    from granular_lm.errors import OutputExistsError
-    from granular_lm.files import replaced_file
+    from granular_lm.files import refuse_existing_file, replaced_file
 
     found = list(collected_ids(folder))
     if output is not None:
-        if output.exists():
-            raise OutputExistsError(f"{output} exists already; give another name, or remove it first.")
+        refuse_existing_file(output)
         with replaced_file(output) as temporary:
             temporary.write_text("".join(f"{user_id}\n" for user_id in found), encoding="ascii")
     elif json:

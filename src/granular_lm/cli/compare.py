@@ -104,7 +104,7 @@ def compare(
     ] = None,
     field: options.Field = "text",
     column: options.Column = None,
-    format: options.Format = None,  # noqa: A002 - the word that everybody uses
+    file_format: options.Format = None,
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
@@ -117,7 +117,7 @@ def compare(
     from granular_lm.corpus.bios import generate_bios
     from granular_lm.corpus.lock import read_locked
 
-    read = partial(read_locked, field=field, column=column, format=format, whole_file=whole_file)
+    read = partial(read_locked, field=field, column=column, format=file_format, whole_file=whole_file)
     documents = read(data) if data else generate_bios()
 
     from granular_lm.cli.progress import training_display

@@ -25,16 +25,14 @@ def bios(
 ) -> None:
     """Write the embedded corpus of synthetic bios, one a line; with --json one object a line, as in a .jsonl file."""
     from granular_lm.corpus.bios import generate_bios
-    from granular_lm.errors import OutputExistsError
-    from granular_lm.files import replaced_file
+    from granular_lm.files import refuse_existing_file, replaced_file
 
     lines = (json_line({"text": text}) if json else text for text in generate_bios(n, seed=seed))
     if output is None:
         for line in lines:
             typer.echo(line)
         return
-    if output.exists():
-        raise OutputExistsError(f"{output} exists already; give another name, or remove it first.")
+    refuse_existing_file(output)
     with replaced_file(output) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as out:
         out.writelines(f"{line}\n" for line in lines)
     note(f"{n:,} documents written to {output}")

@@ -56,7 +56,7 @@ def clean(
     jobs: Annotated[int, typer.Option(metavar="N", help="Processes that work at once.")] = 1,
     field: options.Field = "text",
     column: options.Column = None,
-    format: options.Format = None,  # noqa: A002 - the word that everybody uses
+    file_format: options.Format = None,
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
@@ -71,7 +71,7 @@ def clean(
     from granular_lm.corpus.readers import read_documents
 
     card = clean_corpus(
-        read_documents(data, field=field, column=column, format=format, whole_file=whole_file),
+        read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file),
         output,
         CleaningOptions(
             ftfy=ftfy,
@@ -86,7 +86,7 @@ def clean(
             near=near,
             threshold=threshold,
         ),
-        carried={name: read_field(data, name, format=format) for name in carry or []},
+        carried={name: read_field(data, name, format=file_format) for name in carry or []},
         sources=data,
         origin=origin,
         licence=licence,

@@ -29,7 +29,7 @@ def split(
     keep_duplicates: Annotated[bool, typer.Option("--keep-duplicates", help="Keep exact duplicates.")] = False,
     field: options.Field = "text",
     column: options.Column = None,
-    format: options.Format = None,  # noqa: A002 - the word that everybody uses
+    file_format: options.Format = None,
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
@@ -44,9 +44,9 @@ def split(
     from granular_lm.files import refuse_existing
 
     refuse_existing(output)
-    documents = list(read_documents(data, field=field, column=column, format=format, whole_file=whole_file))
+    documents = list(read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file))
     group_by = group_by or group_field(data)
-    groups = _groups(documents, group_by, read_field(data, group_by, format=format)) if group_by else None
+    groups = _groups(documents, group_by, read_field(data, group_by, format=file_format)) if group_by else None
     num_read = len(documents)
     if not keep_duplicates:
         documents, groups = _without_duplicates(documents, groups)

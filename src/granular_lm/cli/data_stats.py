@@ -22,7 +22,7 @@ def stats(
     data: options.OptionalData = None,
     field: options.Field = "text",
     column: options.Column = None,
-    format: options.Format = None,  # noqa: A002 - the word that everybody uses
+    file_format: options.Format = None,
     whole_file: options.WholeFile = False,
     codecs: Annotated[
         str | None, typer.Option(metavar="LIST", help="Say what these codecs make of the text: byte,char,spm.")
@@ -40,10 +40,12 @@ def stats(
     from granular_lm.corpus.bios import generate_bios
     from granular_lm.corpus.readers import read_documents
     from granular_lm.corpus.statistics import corpus_statistics
+    from granular_lm.files import refuse_existing_file
 
     specs = CodecSpec.parse_list(codecs) if codecs is not None else []
-    _refuse(html)
-    read = partial(read_documents, field=field, column=column, format=format, whole_file=whole_file)
+    if html is not None:
+        refuse_existing_file(html)
+    read = partial(read_documents, field=field, column=column, format=file_format, whole_file=whole_file)
     counted = corpus_statistics(read(data) if data else generate_bios())
     measured = _measured(specs, counted.sample)
     if html is not None:
@@ -52,13 +54,6 @@ def stats(
         print_json({**counted.to_dict(), "codecs": [each.to_dict() for each in measured]})
     else:
         print_facts(_facts(counted) | _codec_facts(measured))
-
-
-def _refuse(html: Path | None) -> None:
-    from granular_lm.errors import OutputExistsError
-
-    if html is not None and html.exists():
-        raise OutputExistsError(f"{html} exists already; give another name, or remove it first.")
 
 
 def _measured(specs: "Sequence[CodecSpec]", sample: Sequence[str]) -> "list[CodecStatistics]":

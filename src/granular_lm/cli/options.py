@@ -37,7 +37,9 @@ Field = Annotated[str, typer.Option(help="The field of a .jsonl line that holds 
 Column = Annotated[str | None, typer.Option(help="The column of a table (.csv, .tsv, .parquet, hub:) to read.")]
 Format = Annotated[
     str | None,
-    typer.Option(help="Read all files as txt, jsonl, csv, tsv or parquet. Default: by their names, and stdin as txt."),
+    typer.Option(
+        "--format", help="Read all files as txt, jsonl, csv, tsv or parquet. Default: by their names, and stdin as txt."
+    ),
 ]
 WholeFile = Annotated[bool, typer.Option("--whole-file", help="Read each file as one document.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]

@@ -18,7 +18,7 @@ def score(
     per_document: Annotated[bool, typer.Option("--per-document", help="Print the bits of each document, too.")] = False,
     field: options.Field = "text",
     column: options.Column = None,
-    format: options.Format = None,  # noqa: A002 - the word that everybody uses
+    file_format: options.Format = None,
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
@@ -27,7 +27,7 @@ def score(
     from granular_lm.model import LanguageModel
     from granular_lm.scoring import Totals, score_documents
 
-    documents = read_locked(data, field=field, column=column, format=format, whole_file=whole_file)
+    documents = read_locked(data, field=field, column=column, format=file_format, whole_file=whole_file)
     rows: list[dict[str, Any]] = []
     scores = _noting(score_documents(LanguageModel.from_pretrained(model), documents), rows if per_document else None)
     totals = Totals.of(scores)

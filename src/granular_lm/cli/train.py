@@ -79,7 +79,7 @@ def train(
     ] = None,
     field: options.Field = "text",
     column: options.Column = None,
-    format: options.Format = None,  # noqa: A002 - the word that everybody uses
+    file_format: options.Format = None,
     whole_file: options.WholeFile = False,
     json: options.Json = False,
 ) -> None:
@@ -90,7 +90,7 @@ def train(
     work = output.resolve().parent / f"{output.resolve().name}.training"
     if not (resume and _is_interrupted(output)):
         refuse_existing(output)
-    read = partial(read_locked, field=field, column=column, format=format, whole_file=whole_file)
+    read = partial(read_locked, field=field, column=column, format=file_format, whole_file=whole_file)
     documents = read(data)
     share = _share(valid)
     validation = read([valid]) if share is None else share

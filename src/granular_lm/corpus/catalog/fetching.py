@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from granular_lm.corpus.catalog.entries import Download, Entry
-from granular_lm.errors import CorpusError, OutputExistsError
-from granular_lm.files import replaced_file
+from granular_lm.errors import CorpusError
+from granular_lm.files import refuse_existing_file, replaced_file
 
 CACHE_VARIABLE = "GRANULAR_LM_CACHE"
 SCHEMA = 1
@@ -60,8 +60,8 @@ def fetch(
         CorpusError: A download fails, or is not the file that was expected.
         OutputExistsError: ``output`` exists.
     """
-    if output is not None and output.exists():
-        raise OutputExistsError(f"{output} exists already; give another name, or remove it first.")
+    if output is not None:
+        refuse_existing_file(output)
     own = (folder or cache_folder()).expanduser() / entry.name
     files = _download_all(entry, own / "downloads", on_progress)
     target = output or own / f"{entry.name}{entry.suffix}"
