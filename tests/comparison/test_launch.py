@@ -55,7 +55,7 @@ def planned(folder: Path, bios: list[str], **changes: Any) -> tuple[Workspace, l
 
 
 def results(workspace: Workspace, jobs: list[Job]) -> list[JobResult]:
-    found = [load_result(workspace.job_folder(job), 30) for job in jobs]
+    found = [load_result(workspace.job_folder(job.key), 30, Measures()) for job in jobs]
     assert all(result is not None for result in found)
     return [result for result in found if result is not None]
 
@@ -95,7 +95,7 @@ def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path, bios: list[str
     failures = run_jobs(jobs, Measures(), workspace, launch, NOBODY)
     assert set(failures) == {jobs[0].key}
     assert "\n" not in failures[jobs[0].key]
-    assert load_result(workspace.job_folder(jobs[1]), 30) is not None
+    assert load_result(workspace.job_folder(jobs[1].key), 30, Measures()) is not None
 
 
 def test_another_version_is_not_let_in(tmp_path: Path, bios: list[str]) -> None:

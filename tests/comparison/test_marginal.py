@@ -1,12 +1,13 @@
 """Several tokenisations of a document: between the one that is scored and the sum over all."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
@@ -21,7 +22,7 @@ from granular_lm.comparison.marginal import (
 )
 from granular_lm.generation.prompts import Prefix
 from granular_lm.model import LanguageModel
-from granular_lm.scoring import score_documents
+from granular_lm.scoring import StepModel, score_documents
 from overlapping import STOP, TokensCodec, Toy
 
 TEXT = "abcabca"
@@ -35,6 +36,11 @@ def toy_of_seed(bigram_model: type, seed: int) -> Toy:
     toy.table = table / table.sum(axis=1, keepdims=True)
     toy.model = bigram_model(toy.codec, toy.table)
     return toy
+
+
+def scored(model: StepModel, documents: Sequence[str]) -> NDArray[np.float64]:
+    """Return the bits of documents as scoring gives them."""
+    return np.array([score.bits for score in score_documents(model, documents)])
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +115,7 @@ def test_bytes_have_no_gap(random_model: MakeModel, bios: list[str]) -> None:
     documents = [*bios[:30], "", "\udcff"]
     bits = [score.bits for score in model.score(documents)]
     assert marginal_bits(model, documents, k=16, log_probs=log_probs).tolist() == bits
-    measured = Marginal.measure(model, documents, k=4, log_probs=log_probs, checked=5)
+    measured = Marginal.measure(model, documents, np.array(bits), k=4, log_probs=log_probs, checked=5)
     assert measured.bits.tolist() == bits
     assert measured.lattice_gap_checked == measured.beam_gap_checked == 0
 
@@ -178,7 +184,9 @@ def test_a_token_counts_as_often_as_it_was_met_and_once_more() -> None:
 def test_the_sample_tells_both_gaps_of_the_same_documents(toy: Toy, toy_scores: np.ndarray) -> None:
     """Bits per byte of the documents in the sample: what the lattice saves, and what the beam does."""
     documents = ["abc", "", "ca", "abcabc", "b", "ab" * MOST_CHECKED_BYTES]
-    told = Marginal.measure(toy.model, documents, k=2, log_probs=toy_scores, checked=3, seed=1)
+    told = Marginal.measure(
+        toy.model, documents, scored(toy.model, documents), k=2, log_probs=toy_scores, checked=3, seed=1
+    )
     assert told.k == 2
     assert len(set(told.checked.tolist()) & {0, 2, 3, 4}) == 3
     some = [documents[index] for index in told.checked]
@@ -196,8 +204,9 @@ def test_the_sample_is_that_of_its_seed(toy: Toy, toy_scores: np.ndarray) -> Non
     documents = ["a"] * 200
 
     def sample(seed: int) -> list[int]:
-        taken = Marginal.measure(toy.model, documents, k=1, log_probs=toy_scores, checked=9, seed=seed).checked.tolist()
-        return [int(index) for index in taken]
+        bits = scored(toy.model, documents)
+        told = Marginal.measure(toy.model, documents, bits, k=1, log_probs=toy_scores, checked=9, seed=seed)
+        return [int(index) for index in told.checked]
 
     assert sample(0) == sample(0) != sample(1)
     assert sample(0) == sorted(set(sample(0)))
@@ -205,6 +214,6 @@ def test_the_sample_is_that_of_its_seed(toy: Toy, toy_scores: np.ndarray) -> Non
 
 def test_without_documents_to_check_there_is_no_gap_to_tell(toy: Toy, toy_scores: np.ndarray) -> None:
     """Empty documents have bits, and no bits per byte."""
-    told = Marginal.measure(toy.model, ["", ""], k=4, log_probs=toy_scores)
+    told = Marginal.measure(toy.model, ["", ""], scored(toy.model, ["", ""]), k=4, log_probs=toy_scores)
     assert told.lattice_gap_checked is told.beam_gap_checked is None
     assert told.bits == pytest.approx([-math.log2(toy.is_exactly(b""))] * 2)

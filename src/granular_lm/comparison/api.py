@@ -37,7 +37,7 @@ def compare(
     trials: int = 0,
     prove: bool = False,
     marginal: int = 0,
-    launch: Launch = Launch(),  # noqa: B008 - it cannot be changed
+    launch: Launch | None = None,
     merge: Sequence[str | Path] = (),
     output: str | Path | None = None,
     on_stage: Callable[[str], None] = lambda stage: None,
@@ -70,7 +70,8 @@ def compare(
             budget of a job each.
         prove: Compress the test documents with each model, decompress them, and compare.
         marginal: Sum over this many tokenisations of each test document: a tighter bound than the canonical one.
-        launch: Where jobs run, and how many at once. With a shard, the comparison is that of its jobs alone.
+        launch: Where jobs run, and how many at once; in this process one after another, if not given. With a shard,
+            the comparison is that of its jobs alone.
         merge: Folders of shards of this comparison, whose jobs are taken over.
         output: Folder for the results, the report and the jobs; jobs that are done there already are not run again.
         on_stage: Told in a few words what is being done.
@@ -95,6 +96,7 @@ def compare(
         trials=trials,
         measures=Measures(prove=prove, marginal=marginal),
     )
+    launch = launch or Launch()
     _refuse_contradictions(plan, launch)
     if output is not None:
         refuse_foreign(Path(output))

@@ -143,7 +143,7 @@ def _shown(
     chosen = choose_documents({name: rows.mean(axis=0) for name, rows in bits.items()}, num_bytes)
     first = {entry.name: result for entry, result in reversed(results)}
     models = {
-        name: LanguageModel.from_pretrained(run.workspace.folder / "jobs" / result.row["job"] / MODEL_FOLDER)
+        name: LanguageModel.from_pretrained(run.workspace.job_folder(result.row["job"]) / MODEL_FOLDER)
         for name, result in reversed(first.items())
     }
     return shown_documents(models, [run.split.test[index] for index in chosen])

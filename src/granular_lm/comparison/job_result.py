@@ -83,7 +83,7 @@ def marginal_file(k: int) -> str:
     return f"marginal-{k}.npz"
 
 
-def load_result(folder: Path, num_documents: int, measures: Measures = Measures()) -> JobResult | None:  # noqa: B008
+def load_result(folder: Path, num_documents: int, measures: Measures) -> JobResult | None:
     """Return the result of a job with all that was to be measured, or None if any of it is missing or damaged."""
     try:
         row = _read_json(folder / RESULT_FILE)

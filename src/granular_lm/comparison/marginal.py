@@ -63,6 +63,7 @@ class Marginal:
         cls,
         model: StepModel,
         documents: Sequence[str],
+        canonical_bits: NDArray[np.float64],
         *,
         k: int,
         log_probs: NDArray[np.float64],
@@ -74,6 +75,7 @@ class Marginal:
         Args:
             model: What gives the probabilities.
             documents: What to score.
+            canonical_bits: Of each document, as scoring gives them, shape (documents,).
             k: How many tokenisations of each.
             log_probs: The score of each token, as by `token_log_probs`, shape (V,).
             checked: How many documents are in the sample, none of them empty or longer than `MOST_CHECKED_BYTES`.
@@ -85,7 +87,7 @@ class Marginal:
         num_bytes = sum(len(raw[index]) for index in sample)
         by_beam = [_gap(_beam_log_probs(model, raw[index], min(k, WIDEST_BEAM))) for index in sample]
         return cls(
-            bits=_canonical_bits(model, raw) - gaps,
+            bits=canonical_bits - gaps,
             k=k,
             checked=sample,
             lattice_gap_checked=math.fsum(gaps[sample]) / num_bytes if num_bytes else None,

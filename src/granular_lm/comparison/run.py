@@ -108,7 +108,7 @@ class Run:
         failed = run_jobs(list(trials.values()), Measures(), self.workspace, self.launch, self.watcher)
         found: dict[Entry, dict[Setting, float]] = {entry: {} for entry in jobs}
         for (entry, setting), job in trials.items():
-            row = load_trial(self.workspace.job_folder(job))
+            row = load_trial(self.workspace.job_folder(job.key))
             if row is not None:
                 found[entry][setting] = row["valid_bpb"]
             self.trials.append(_trial_row(entry, setting, row))
@@ -144,7 +144,7 @@ class Run:
         failed = run_jobs(mine, self.plan.measures, self.workspace, self.launch, self.watcher)
         results = []
         for entry, job in all_jobs:
-            result = load_result(self.workspace.job_folder(job), len(self.split.test), self.plan.measures)
+            result = load_result(self.workspace.job_folder(job.key), len(self.split.test), self.plan.measures)
             if result is not None:
                 results.append((entry, result))
             elif job in mine:

@@ -81,12 +81,12 @@ def do(workspace: Workspace, job: Job, measures: Measures, on_step: "Callback | 
             f"this machine has granular-lm {version('granular-lm')}, the comparison {job.version}; install the same."
         )
     split = workspace.split(job.data)
-    folder = workspace.job_folder(job)
+    folder = workspace.job_folder(job.key)
     if job.is_trial:
         if load_trial(folder) is None:
             _replace(folder, lambda work: _try(job, workspace, split, work, on_step))
         return
-    if load_result(folder, len(split.test)) is None:
+    if load_result(folder, len(split.test), Measures()) is None:
         _replace(folder, lambda work: _run(job, workspace, split, work, on_step))
     if load_result(folder, len(split.test), measures) is None:
         _measure(job, LanguageModel.from_pretrained(folder / MODEL_FOLDER), split, folder, measures)
@@ -224,11 +224,12 @@ def _measure(job: Job, model: LanguageModel, split: Split, folder: Path, measure
     from granular_lm.compression import prove
 
     if measures.prove and not _is_there(load_proof, folder):
-        ideal_bits = float(load_bits(folder).sum())
-        write_json(folder / PROOF_FILE, asdict(prove(model, split.test, ideal_bits=ideal_bits)))
+        write_json(folder / PROOF_FILE, asdict(prove(model, split.test, ideal_bits=float(load_bits(folder).sum()))))
     if measures.marginal and not _is_there(load_marginal, folder, measures.marginal, len(split.test)):
         log_probs = token_log_probs(model.codec, split.train)
-        found = Marginal.measure(model, split.test, k=measures.marginal, log_probs=log_probs, seed=job.seed)
+        found = Marginal.measure(
+            model, split.test, load_bits(folder), k=measures.marginal, log_probs=log_probs, seed=job.seed
+        )
         write_marginal(folder, measures.marginal, asdict(found))
 
 

@@ -59,10 +59,10 @@ class Workspace:
         """
         folder = self._data_folder(hashes)
         try:
-            split = _read_split(folder, _changed(folder))
+            split, found = _read_split(folder, _changed(folder))
         except CorpusError as error:
             raise CorpusError(f"{folder} cannot be read; it has to be seen by every machine that runs jobs.") from error
-        if any(documents_hash(getattr(split, part)) != hashes[part] for part in PARTS):
+        if found != {part: hashes[part] for part in PARTS}:
             raise CorpusError(f"{folder} is not what was split; give the same command again, which writes it anew.")
         return split
 
@@ -90,9 +90,9 @@ class Workspace:
             raise CodecError(f"the codec {job.codec} in {self.folder} is not the one that the job was planned for.")
         return codec
 
-    def job_folder(self, job: Job) -> Path:
-        """Return the folder of a job, which is there once the job is done."""
-        return self.folder / "jobs" / job.key
+    def job_folder(self, key: str) -> Path:
+        """Return the folder of a job, by the name of the job; it is there once the job is done."""
+        return self.folder / "jobs" / key
 
     def max_bytes(self, asked: Mapping[str, Any], measure: Callable[[], int]) -> int:
         """Return the bytes that each job reads: as measured when the same was asked before, else measured now."""
@@ -114,7 +114,7 @@ class Workspace:
             raise OutputExistsError(f"{other} is no comparison's folder; give what --output named for the shard.")
         found = [job for job in (other / "jobs").glob("[!.]*") if is_finished(job)]
         for job in found:
-            here = self.folder / "jobs" / job.name
+            here = self.job_folder(job.name)
             with new_folder(here, replace=True) if not is_finished(here) else nullcontext(here) as work:
                 for file in set(job.iterdir()) - {job / path.name for path in work.iterdir()}:
                     (shutil.copytree if file.is_dir() else shutil.copy2)(file, work / file.name)
@@ -128,9 +128,10 @@ class Workspace:
 
 
 @lru_cache(maxsize=1)
-def _read_split(folder: Path, changed: tuple[float, ...]) -> Split:
-    """Return the documents in a folder, kept for the next job of this process until they change."""
-    return Split(**{part: list(read_documents([folder / f"{part}.jsonl"])) for part in PARTS})
+def _read_split(folder: Path, changed: tuple[float, ...]) -> tuple[Split, dict[str, str]]:
+    """Return the documents in a folder and their hashes, kept for the next job of this process until they change."""
+    split = Split(**{part: list(read_documents([folder / f"{part}.jsonl"])) for part in PARTS})
+    return split, {part: documents_hash(getattr(split, part)) for part in PARTS}
 
 
 def _changed(folder: Path) -> tuple[float, ...]:
