@@ -46,7 +46,11 @@ class Reading(Protocol):
     """A batch of strings that is read from left to right."""
 
     def read(self, ids: NDArray[np.integer]) -> NDArray[np.floating]:
-        """Read one token of each string; return the logarithms of what comes next, shape (B, V)."""
+        """Read one token of each string and return what comes next.
+
+        Returns:
+            Natural logarithms of the next token's probabilities, each row up to a constant, shape (B, V); a new array.
+        """
 
     def keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Let the other strings leave; return the rows that stay, in their new order."""
@@ -219,9 +223,11 @@ def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDAr
     for position, count in enumerate(active):
         if count < len(inputs):
             reading.keep(np.arange(len(inputs)) < count)
-        log_probs = reading.read(inputs[:count])
+        logits = reading.read(inputs[:count])
         inputs = targets[position, :count]
-        nats[position, :count] = -log_probs[np.arange(count), inputs]
+        tops = logits.max(axis=-1)
+        totals = np.exp(logits - tops[:, None]).sum(axis=-1)
+        nats[position, :count] = np.log(totals) + tops - logits[np.arange(count), inputs]
     return [nats[:length, column].copy() for column, length in enumerate(lengths)]
 
 

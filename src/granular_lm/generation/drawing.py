@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from granular_lm.codecs.utf8 import begun_character
 from granular_lm.generation.prompts import Cover, Prefix
+from granular_lm.generation.rows import Rows
 from granular_lm.generation.rules import STOP_LENGTH, Rules
 from granular_lm.generation.sample import EndedBy, Sample, decoded, novelty
 from granular_lm.generation.steps import Steps
@@ -28,11 +29,8 @@ class Drawing:
     last_ids: NDArray[np.int64]
     """What was drawn last, for the strings that were active then."""
 
-    _log_probs: NDArray[np.floating]  # of the next token, (B, V)
+    _logits: NDArray[np.floating]  # of the next token, (B, V)
     _active: NDArray[np.int64]  # which string each row of the batch is, (B,)
-    _states: NDArray[np.int32]  # of the constraint, (B,)
-    _stop_states: NDArray[np.int32]  # of the stop strings, (B,)
-    _num_bytes: NDArray[np.int64]  # (B,)
     _order: NDArray[np.int64]  # where the rows of the batch came from when strings last left it
     _is_seen: NDArray[np.bool_] | None  # which tokens each string has, (strings, V), if the strategy asks for it
     _uniforms: NDArray[np.float64]  # random numbers, (UNIFORMS_AT_ONCE, B)
@@ -58,23 +56,18 @@ class Drawing:
         rules, active = self._rules, self._active
         is_seen = None if self._is_seen is None else self._is_seen[active]
         uniforms = self._next_uniforms()
-        draws = rules.draw(
-            self._log_probs, self._states, self._num_bytes, uniforms, step=self._num_drawn, is_seen=is_seen
-        )
+        draws = rules.draw(self._logits, self._rows.factors(), uniforms, step=self._num_drawn, is_seen=is_seen)
         self._num_drawn += 1
-        self._steps.note(active, self._log_probs, draws)
+        self._steps.note(active, self._logits, draws)
         self.last_ids = ids = draws.ids
         if self._is_seen is not None:
             self._is_seen[active, ids] = True
-        self._num_bytes += rules.lengths[ids]
-        self._states = rules.constraint.after[self._states, ids]
-        if rules.stop_strings is not None:
-            self._stop_states = rules.stop_strings.after(self._stop_states, ids)
+        self._rows.append(ids)
         ended = self._let_go()
         if ended:
             ids = ids[self._order]
         if len(ids):
-            self._log_probs = self._reading.read(ids)
+            self._logits = self._reading.read(ids)
         return ended
 
     def has_ended(self, string: int) -> bool:
@@ -90,8 +83,7 @@ class Drawing:
 
     def data(self, string: int) -> bytes:
         """Return a string as it stands."""
-        data = self._rules.codec.decode_bytes(self.ids(string))
-        return self._before_stop_string(data) if self._endings[string] == "stop_string" else data
+        return self._data_of(string, self.ids(string))
 
     def sample(self, string: int, documents: Container[bytes] | None = None) -> Sample:
         """Return a string that has ended.
@@ -104,7 +96,7 @@ class Drawing:
         if ended_by is None:
             raise ValueError(f"string {string} is still being drawn")
         codec, cover, ids = self._rules.codec, self._cover(string), self.ids(string)
-        data, spans = self.data(string), codec.byte_spans(ids)
+        data, spans = self._data_of(string, ids), codec.byte_spans(ids)
         if ended_by == "stop_string":
             spans = [(min(start, len(data)), min(end, len(data))) for start, end in spans]
         given = len(cover.ids)
@@ -123,12 +115,18 @@ class Drawing:
             novelty=novelty(data, documents),
         )
 
+    def _data_of(self, string: int, ids: list[int]) -> bytes:
+        data = self._rules.codec.decode_bytes(ids)
+        return self._before_stop_string(data) if self._endings[string] == "stop_string" else data
+
     def _before_stop_string(self, data: bytes) -> bytes:
         """Return what stands before the first stop string: all of it where there is none."""
         return data if (stop := self._rules.stop_strings) is None else stop.cut(data, len(self._prefix.data))
 
     def _has_stop_string(self, string: int) -> bool:
         """Whether a string has one, and what stands before it fits."""
+        if self._rules.stop_strings is None:
+            return False
         data = self.data(string)
         return len(self._before_stop_string(data)) < min(len(data), self._rules.options.max_bytes + 1)
 
@@ -139,17 +137,14 @@ class Drawing:
         uniforms = np.array([stream.random() for stream in self._streams]) if is_choice else np.zeros(count)
         covers = rules.draw_covers(prefix, uniforms)
         extra = [prefix.extra[cover] for cover in covers.indices.tolist()]
-        self._num_bytes = len(prefix.data) + np.array(list(map(len, extra)), dtype=np.int64)
+        self._rows = Rows(rules, len(prefix.data), extra)
         self._covers, self._cover_log_probs, self._cover_masked = covers
-        self._states = np.array([rules.constraint.state_after(each) for each in extra], dtype=np.int32)
-        if rules.stop_strings is not None:
-            self._stop_states = np.array([rules.stop_strings.start(each) for each in extra], dtype=np.int32)
         self._is_seen = self._seen_in_prompt() if rules.options.repetition_penalty != 1 else None
-        self._log_probs, state = prefix.after(self._covers.tolist())
+        self._logits, state = prefix.after(self._covers.tolist())
         self._reading = read_from(self._model, state)
         self._ended_at_once = self._let_go()
         if self._ended_at_once:
-            self._log_probs = self._log_probs[self._order]
+            self._logits = self._logits[self._order]
 
     def _seen_in_prompt(self) -> NDArray[np.bool_]:
         is_seen = np.zeros((len(self._streams), self._rules.codec.vocab_size), dtype=bool)
@@ -162,14 +157,11 @@ class Drawing:
 
     def _let_go(self) -> list[int]:
         """Note which strings have ended and how, let them leave the batch, and return them."""
-        rules, most = self._rules, self._rules.options.max_bytes
-        has_ended = self._num_bytes > most
-        if rules.stop_strings is not None:
-            has_ended |= rules.stop_strings.is_found(self._stop_states)
-        if not np.count_nonzero(has_ended):
+        has_ended = self._rows.has_ended()
+        if has_ended is None:
             return []
         strings: list[int] = self._active[has_ended].tolist()
-        for string, num_bytes in zip(strings, self._num_bytes[has_ended].tolist(), strict=True):
+        for string, num_bytes in zip(strings, self._rows.num_bytes[has_ended].tolist(), strict=True):
             if num_bytes >= STOP_LENGTH:
                 self._endings[string] = "stop"
             elif self._has_stop_string(string):
@@ -179,11 +171,8 @@ class Drawing:
                 self._cut(string)
         self._order = self._reading.keep(~has_ended)
         self._active = self._active[self._order]
-        self._states = self._states[self._order]
-        self._num_bytes = self._num_bytes[self._order]
+        self._rows.keep(self._order)
         self._uniforms = self._uniforms[:, self._order]
-        if rules.stop_strings is not None:
-            self._stop_states = self._stop_states[self._order]
         return strings
 
     def _cut(self, string: int) -> None:

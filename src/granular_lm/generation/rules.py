@@ -15,6 +15,8 @@ from granular_lm.generation.prompts import Prefix
 from granular_lm.generation.strategies import LogProbs, draw
 
 Numbers = NDArray[np.floating]
+Integers = NDArray[np.integer] | np.integer
+"""One number for each string; for a single string a number that is no array, which is several times as quick."""
 
 
 STOP_LENGTH = 2**40
@@ -26,12 +28,14 @@ class Draws(NamedTuple):
 
     Attributes:
         ids: The tokens.
-        allowed: The model's probability of all tokens that were allowed.
+        tops: The largest logit of each string.
+        allowed: The sum of exp(logit - top) over all tokens that were allowed.
         sampling_log_probs: Natural logarithm of each token's probability as drawn; None if that is the model's among
             what was allowed.
     """
 
     ids: NDArray[np.int64]
+    tops: Numbers
     allowed: Numbers
     sampling_log_probs: Numbers | None
 
@@ -82,9 +86,8 @@ class Rules:
 
     def draw(
         self,
-        log_probs: NDArray[np.floating],
-        states: NDArray[np.int32],
-        num_bytes: NDArray[np.int64],
+        logits: NDArray[np.floating],
+        factors: NDArray[np.float32],
         uniforms: Numbers,
         *,
         step: int,
@@ -96,9 +99,8 @@ class Rules:
         Leaving out what does not fit would make strings that end just before the limit too frequent.
 
         Args:
-            log_probs: The model's, shape (B, V).
-            states: Of the constraint, shape (B,).
-            num_bytes: Of the strings so far, shape (B,).
+            logits: The model's, shape (B, V).
+            factors: Which tokens may follow, 1 or 0, shape (B, V).
             uniforms: Random numbers from 0 to 1, shape (B,).
             step: How many tokens have been drawn before.
             is_seen: Which tokens the strings already have, shape (B, V), if the strategy asks for it.
@@ -106,20 +108,19 @@ class Rules:
         Raises:
             OptionError: A string has nothing left that may follow.
         """
-        factors = self.constraint.weights[states]
-        if self.options.min_bytes:
-            factors[:, self.codec.stop_id] *= num_bytes >= self.options.min_bytes
-        weights = np.exp(log_probs)
+        tops = np.maximum.reduce(logits, axis=-1)
+        weights = logits - tops[:, None]
+        np.exp(weights, out=weights)
         weights *= factors
         if self._is_plain:
             ids, allowed = draw(weights, uniforms)
             if np.count_nonzero(allowed > 0) == len(allowed):  # else too small a number, or none at all
-                return Draws(ids, allowed, None)
+                return Draws(ids, tops, allowed, None)
         else:
             allowed = weights.sum(axis=-1, dtype=np.float64)
-        changed = self._changed(log_probs, factors > 0, step=step, is_seen=is_seen)
+        changed = self._changed(logits, factors > 0, step=step, is_seen=is_seen)
         ids, _ = draw(np.exp(changed), uniforms)
-        return Draws(ids, allowed, changed[np.arange(len(ids)), ids])
+        return Draws(ids, tops, allowed, changed[np.arange(len(ids)), ids])
 
     def draw_covers(self, prefix: Prefix, uniforms: Numbers) -> Covers:
         """Draw a cover of the prompt for each random number; the strategy is applied to covers as it is to tokens."""
@@ -146,16 +147,16 @@ class Rules:
 
     def _changed(
         self,
-        log_probs: NDArray[np.floating],
+        logits: NDArray[np.floating],
         is_allowed: NDArray[np.bool_],
         *,
         step: int,
         is_seen: NDArray[np.bool_] | None,
     ) -> LogProbs:
         """Return the distribution to draw from, by way of logarithms: nothing is too small for those."""
-        if np.isnan(log_probs).any():
+        if np.isnan(logits).any():
             raise ModelError("the model gives NaN for a probability; its weights are no use, train it again.")
-        allowed = np.where(is_allowed, log_probs.astype(np.float64), -np.inf)
+        allowed = np.where(is_allowed, logits.astype(np.float64), -np.inf)
         if (allowed.max(axis=-1) == -np.inf).any():
             raise OptionError(f"a string has come to where nothing may follow; {self._ways_out()}.")
         return self.options.apply(allowed, step=step, is_seen=is_seen)
@@ -179,13 +180,15 @@ class StopStrings:
         """Return the state after bytes that follow the prompt; a string that began within the prompt is none."""
         return run(self._bytes, data, START)
 
-    def after(self, states: NDArray[np.int32], ids: NDArray[np.int64]) -> NDArray[np.int32]:
+    def after(self, states: Integers, ids: Integers) -> Integers:
         """Return the state of each string after one more token."""
-        return self._tokens[states, ids]
+        after: Integers = self._tokens[states, ids]
+        return after
 
-    def is_found(self, states: NDArray[np.int32]) -> NDArray[np.bool_]:
+    def is_found(self, states: Integers) -> NDArray[np.bool_] | np.bool_:
         """Whether one of the strings has been read."""
-        return self._is_found[states]
+        is_found: NDArray[np.bool_] | np.bool_ = self._is_found[states]
+        return is_found
 
     def cut(self, data: bytes, start: int) -> bytes:
         """Return what stands before the string that is complete first, looked for from ``start``."""

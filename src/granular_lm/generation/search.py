@@ -17,7 +17,7 @@ from granular_lm.generation.prompts import Prefix
 from granular_lm.generation.rules import Rules
 from granular_lm.generation.sample import Sample, decoded, novelty
 from granular_lm.generation.strategies import entropy_bits
-from granular_lm.runtime import State, select_rows
+from granular_lm.runtime import State, log_softmax, select_rows
 from granular_lm.scoring import StepModel, read_from
 
 FIRST_BEAM, WIDEST_BEAM, WIDENING = 256, 16_384, 4
@@ -114,7 +114,8 @@ def described(model: StepModel, ids: list[int], documents: Container[bytes] | No
     """Return a finished string as a sample that nothing about was drawn."""
     codec, steps = model.codec, [*ids, model.codec.stop_id]
     reading = read_from(model, model.initial_state(1))
-    log_probs = np.concatenate([reading.read(np.array([token_id])) for token_id in (codec.stop_id, *ids)])
+    read = (reading.read(np.array([token_id])) for token_id in (codec.stop_id, *ids))
+    log_probs = log_softmax(np.concatenate(list(read)))
     data = codec.decode_bytes(ids)
     return Sample(
         text=decoded(data, "replace"),

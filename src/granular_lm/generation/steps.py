@@ -1,19 +1,20 @@
 """What happened at each step of several strings.
 
-Drawing has no need of log-probabilities and entropies, so they are worked out afterwards, for many rows at a time:
-for one string alone that is some hundreds of steps at once.
+Drawing has no need of log-probabilities and entropies, only of logits; the rest is worked out afterwards, for many rows
+at a time: for one string alone that is some hundreds of steps at once.
 """
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from granular_lm.generation.rules import Draws
-from granular_lm.generation.strategies import entropy_bits
 
 ROWS_AT_ONCE = 256
 STEPS_AT_FIRST = 64
-ROUNDING = 1e-5
-"""Probabilities in single precision miss one by less in their sum; so little is no share that was masked."""
+ROUNDING = 1e-9
+"""Sums in another order are off by less; so little is no share that was masked."""
 
 STEP = np.dtype(
     [
@@ -37,19 +38,20 @@ class Steps:
         self._table = np.empty((STEPS_AT_FIRST, num_strings), dtype=STEP)
         self._num_steps = np.zeros(num_strings, dtype=np.int64)
         self._waiting: list[tuple[NDArray[np.int64], NDArray[np.floating], Draws]] = []
-        self._num_waiting = 0
+        self._num_rows = 0  # that wait
+        self._num_worked_out = 0
 
-    def note(self, strings: NDArray[np.int64], log_probs: NDArray[np.floating], draws: Draws) -> None:
-        """Note one more step of some strings.
+    def note(self, strings: NDArray[np.int64], logits: NDArray[np.floating], draws: Draws) -> None:
+        """Note one more step of the strings that have not ended.
 
         Args:
-            strings: Which, shape (B,).
-            log_probs: The model's, shape (B, V); kept for a while, not copied.
+            strings: Which, shape (B,): a string that is missing once is never there again.
+            logits: The model's, shape (B, V); kept for a while, not copied.
             draws: What was drawn.
         """
-        self._waiting.append((strings, log_probs, draws))
-        self._num_waiting += len(strings)
-        if self._num_waiting >= ROWS_AT_ONCE:
+        self._waiting.append((strings, logits, draws))
+        self._num_rows += len(strings)
+        if self._num_rows >= ROWS_AT_ONCE:
             self._work_out()
 
     def of(self, string: int) -> NDArray[np.void]:
@@ -59,36 +61,42 @@ class Steps:
         return self._table[: self._num_steps[string], string]
 
     def _work_out(self) -> None:
-        strings = np.concatenate([strings for strings, _, _ in self._waiting])
-        log_probs = np.concatenate([log_probs for _, log_probs, _ in self._waiting])
-        ids = np.concatenate([draws.ids for _, _, draws in self._waiting])
-        allowed = np.concatenate([draws.allowed for _, _, draws in self._waiting])
-        numbers = self._numbers()
+        every_strings, every_logits, every_draws = zip(*self._waiting, strict=True)
+        every_ids, every_tops, every_allowed, every_changed = zip(*every_draws, strict=True)
+        strings, ids, allowed = map(np.concatenate, (every_strings, every_ids, every_allowed))
+        logits = np.concatenate(every_logits) - np.concatenate(every_tops)[:, None]
+        np.maximum(logits, np.finfo(logits.dtype).min, out=logits)  # 0 · log 0 is 0
+        weights = np.exp(logits)
+        totals = weights.sum(axis=-1, dtype=np.float64)
+        of_ids = logits[np.arange(len(ids)), ids].astype(np.float64)
         steps = np.empty(len(ids), dtype=STEP)
         steps["id"] = ids
-        steps["log_prob"] = log_probs[np.arange(len(ids)), ids]
-        steps["sampling_log_prob"] = self._sampling_log_probs(steps["log_prob"])
-        steps["entropy"] = entropy_bits(log_probs)
-        steps["masked"] = np.where(1 - allowed > ROUNDING, 1 - allowed, 0.0)
-        self._table[numbers, strings] = steps
-        self._waiting, self._num_waiting = [], 0
+        steps["log_prob"] = of_ids - np.log(totals)
+        with np.errstate(divide="ignore"):  # where all that is allowed is too small a number
+            steps["sampling_log_prob"] = of_ids - np.log(allowed)
+        if any(changed is not None for changed in every_changed):
+            self._put_changed(steps["sampling_log_prob"])
+        steps["entropy"] = (np.log(totals) - np.einsum("bv,bv->b", weights, logits) / totals) / math.log(2)
+        masked = 1 - allowed / totals
+        steps["masked"] = np.where(masked > ROUNDING, masked, 0.0)
+        self._put(strings, steps)
+        self._waiting, self._num_rows = [], 0
 
-    def _sampling_log_probs(self, log_probs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the logarithm of each waiting row's probability as drawn."""
-        parts, start = [], 0
+    def _put(self, strings: NDArray[np.int64], steps: NDArray[np.void]) -> None:
+        """Put steps where they belong: whatever string is left has as many as there were."""
+        rows = np.repeat(np.arange(len(self._waiting)), [len(strings) for strings, _, _ in self._waiting])
+        rows += self._num_worked_out
+        self._num_worked_out += len(self._waiting)
+        while self._num_worked_out > len(self._table):
+            self._table = np.concatenate([self._table, np.empty_like(self._table)])
+        self._table[rows, strings] = steps
+        np.maximum.at(self._num_steps, strings, rows + 1)
+
+    def _put_changed(self, sampling_log_probs: NDArray[np.float64]) -> None:
+        """Put in the probabilities of what was not drawn from the model as it is."""
+        start = 0
         for _, _, draws in self._waiting:
             rows = slice(start, start + len(draws.ids))
             start = rows.stop
-            changed = draws.sampling_log_probs
-            parts.append(log_probs[rows] - np.log(draws.allowed) if changed is None else changed)
-        return np.concatenate(parts)
-
-    def _numbers(self) -> NDArray[np.int64]:
-        """Return which step of its string each waiting row is, and count them."""
-        numbers = []
-        for strings, _, _ in self._waiting:
-            numbers.append(self._num_steps[strings])
-            self._num_steps[strings] += 1
-        while self._num_steps.max() > len(self._table):
-            self._table = np.concatenate([self._table, np.empty_like(self._table)])
-        return np.concatenate(numbers)
+            if draws.sampling_log_probs is not None:
+                sampling_log_probs[rows] = draws.sampling_log_probs

@@ -178,7 +178,7 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
     if len(weights) == 1:
         cumulative = np.add.accumulate(weights[0], dtype=np.float64)
         # below the whole: a product with the largest uniform, 1 - 2^-53, never rounds up to it
-        return cumulative.searchsorted(uniforms * cumulative[-1], side="right"), cumulative[-1:]
+        return cumulative.searchsorted(uniforms * cumulative[-1:], side="right"), cumulative[-1:]
     # Sums from token to token are slow, so first those from block to block, then those within one block of each row.
     starts = np.arange(0, weights.shape[-1], BLOCK)
     blocks = np.add.reduceat(weights, starts, axis=-1, dtype=np.float64).cumsum(axis=-1)

@@ -1,5 +1,5 @@
 """Inference without torch: ids and a state in, next-token log-probabilities and a state out."""
 
-from granular_lm.runtime.engine import Cursor, NumpyEngine, State, select_rows
+from granular_lm.runtime.engine import Cursor, NumpyEngine, State, log_softmax, select_rows
 
-__all__ = ["Cursor", "NumpyEngine", "State", "select_rows"]
+__all__ = ["Cursor", "NumpyEngine", "State", "log_softmax", "select_rows"]

@@ -8,6 +8,7 @@ folded into the next matrix.
 """
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from granular_lm.weights import ModelConfig, Weights
 Floats = NDArray[np.float32]
 State = tuple[Floats, Floats]
 """What the recurrence adds to the gates of the next step, and the cells: shapes (L, B, 4H) and (L, B, H)."""
+
+Number = TypeVar("Number", bound=np.floating)
 
 HALF, ONE = np.float32(0.5), np.float32(1)
 GATES = (0, 1, 3, 2)
@@ -65,7 +68,7 @@ class NumpyEngine:
             Natural logarithms of the next token's probabilities, shape (B, V), and the new state.
         """
         cursor = self.cursor(state)
-        return cursor.read(ids), cursor.state()
+        return log_softmax(cursor.read(ids)), cursor.state()
 
     def cursor(self, state: State) -> "Cursor":
         """Return a batch of strings to be read from left to right."""
@@ -89,13 +92,13 @@ class Cursor:
         ]
 
     def read(self, ids: NDArray[np.integer]) -> Floats:
-        """Read one token of each string; return the logarithms of what comes next, shape (B, V)."""
-        upwards = self._engine.input_table[ids]
+        """Read one token of each string; return the logits of what comes next, a new array of shape (B, V)."""
+        upwards: Floats = self._engine.input_table.take(ids, axis=0)
         for layer, matrix, bias in zip(self._layers, self._engine.matrices, self._engine.biases, strict=True):
             np.add(upwards, layer.recurrent, out=layer.gates)
             layer.advance(matrix)
             upwards = layer.upwards + bias
-        return _log_softmax(upwards)
+        return upwards
 
     def keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Let the other strings leave; return the rows that stay, in their new order."""
@@ -171,7 +174,8 @@ def select_rows(state: State, rows: NDArray[np.integer] | slice) -> State:
     return state[0][:, rows], state[1][:, rows]
 
 
-def _log_softmax(logits: Floats) -> Floats:
+def log_softmax(logits: NDArray[Number]) -> NDArray[Number]:
+    """Turn logits into natural logarithms of probabilities, in place, and return them."""
     logits -= np.maximum.reduce(logits, axis=-1, keepdims=True)
     logits -= np.log(np.add.reduce(np.exp(logits), axis=-1, keepdims=True))
     return logits

@@ -1,0 +1,64 @@
+"""Where the strings that are being drawn have come to."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from granular_lm.generation.rules import Integers, Rules
+
+
+class Rows:
+    """The rows of a batch: where each string is in the automata of the rules, and how long it is.
+
+    Args:
+        rules: What may be drawn.
+        given: Bytes of the prompt.
+        extra: What each string has after them.
+    """
+
+    def __init__(self, rules: Rules, given: int, extra: Sequence[bytes]) -> None:
+        self._rules = rules
+        self._after = rules.constraint.after
+        self._num_bytes = _numbers([given + len(each) for each in extra])
+        self._states = _numbers([rules.constraint.state_after(each) for each in extra])
+        self._stop_states = _numbers([rules.stop_strings.start(each) if rules.stop_strings else 0 for each in extra])
+
+    @property
+    def num_bytes(self) -> NDArray[np.integer]:
+        """The bytes of each string, its stop counted as `STOP_LENGTH`, shape (B,)."""
+        return np.atleast_1d(self._num_bytes)
+
+    def factors(self) -> NDArray[np.float32]:
+        """Return 1 for each token that may follow and 0 for the others, shape (B, V); it is not to be changed."""
+        rules = self._rules
+        factors = rules.constraint.weights[self._states]
+        if rules.options.min_bytes:
+            factors = factors.copy()
+            factors[..., rules.codec.stop_id] *= self._num_bytes >= rules.options.min_bytes
+        return factors if factors.ndim == 2 else factors[None]
+
+    def append(self, ids: NDArray[np.int64]) -> None:
+        """Add one token to each string."""
+        last = ids if len(ids) > 1 else ids[0]
+        self._num_bytes = self._num_bytes + self._rules.lengths[last]
+        self._states = self._after[self._states, last]
+        if self._rules.stop_strings is not None:
+            self._stop_states = self._rules.stop_strings.after(self._stop_states, last)
+
+    def has_ended(self) -> NDArray[np.bool_] | None:
+        """Return which strings are too long or have come to a stop, shape (B,); None if it is none of them."""
+        has_ended = self._num_bytes > self._rules.options.max_bytes
+        if self._rules.stop_strings is not None:
+            has_ended = has_ended | self._rules.stop_strings.is_found(self._stop_states)
+        return np.atleast_1d(has_ended) if np.count_nonzero(has_ended) else None
+
+    def keep(self, order: NDArray[np.int64]) -> None:
+        """Keep some of the strings, in the order given."""
+        self._num_bytes, self._states, self._stop_states = (
+            _numbers(np.atleast_1d(each)[order]) for each in (self._num_bytes, self._states, self._stop_states)
+        )
+
+
+def _numbers(values: Sequence[int] | NDArray[np.integer]) -> Integers:
+    return np.array(values, dtype=np.int64) if len(values) != 1 else np.int64(values[0])
