@@ -14,6 +14,7 @@ from granular_lm.errors import OptionError
 from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, TrainingOptions
 from granular_lm.training.recipe import WIDTHS, choose, recipe_for
+from granular_lm.training.speed import WARM_UP_UPDATES, warm_up
 from granular_lm.weights import ModelConfig
 
 OPTIONS = TrainingOptions(precision="fp32")
@@ -74,3 +75,18 @@ def test_train_uses_it_by_default(bios: list[str]) -> None:
     model = glm.train(bios, max_bytes=3000, options=OPTIONS)
     corpus = model.training["corpus_bytes"]
     assert model.config.hidden_size == recipe_for(3000, corpus, is_time=False).hidden_size
+
+
+def test_a_shape_that_is_out_of_range_is_said_before_the_trial(
+    store: TokenStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The speed of the machine is not measured for nothing."""
+    monkeypatch.setattr("granular_lm.training.recipe.bytes_per_second", lambda *_, **__: pytest.fail("a trial"))
+    with pytest.raises(OptionError, match="hidden_size=0"):
+        choose("auto", store, budget=Budget(seconds=600), options=OPTIONS, changes={"hidden_size": 0})
+
+
+def test_the_trial_of_a_few_documents_is_short(tmp_path: Path) -> None:
+    """It warms up for some updates, however little an update reads."""
+    store = TokenStore.write(ByteCodec(), ["abc", "de"], tmp_path)
+    assert warm_up(store, OPTIONS).max_bytes == WARM_UP_UPDATES * len("abcde")

@@ -81,6 +81,7 @@ def choose(
     if preset != AUTO:
         return ModelConfig.preset(preset, vocab_size=vocab_size, **changes), options
     reference = ModelConfig.preset(REFERENCE, vocab_size=vocab_size)
+    ModelConfig.from_dict({**reference.to_dict(), **changes})  # what is out of range is said before the trial
     corpus_bytes = int(store.num_bytes.sum())
     budget_bytes = budget.num_bytes(corpus_bytes) or _affordable_bytes(reference, store, budget, options)
     width = changes.get("hidden_size")

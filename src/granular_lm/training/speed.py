@@ -18,7 +18,7 @@ def bytes_per_second(config: ModelConfig, store: TokenStore, options: TrainingOp
     Raises:
         KeyboardInterrupt: Ctrl-C during the trial.
     """
-    for budget in (Budget(max_bytes=WARM_UP_UPDATES * options.batch_bytes), Budget(seconds=seconds)):
+    for budget in (warm_up(store, options), Budget(seconds=seconds)):
         trial = Trainer(config, store, None, budget=budget, options=options)
         trial.run()
         if trial.ended == "interrupted":
@@ -28,3 +28,8 @@ def bytes_per_second(config: ModelConfig, store: TokenStore, options: TrainingOp
     if middle is last:
         return float(last["bytes_seen"] / last["seconds"])
     return float((last["bytes_seen"] - middle["bytes_seen"]) / (last["seconds"] - middle["seconds"]))
+
+
+def warm_up(store: TokenStore, options: TrainingOptions) -> Budget:
+    """Return the budget of a few updates, each of which reads a batch or, if that is less, all there is."""
+    return Budget(max_bytes=WARM_UP_UPDATES * min(options.batch_bytes, int(store.num_bytes.sum())))
