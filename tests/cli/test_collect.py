@@ -1,13 +1,20 @@
 """``granular-lm collect`` as a user meets it, with a loopback server in the place of X."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+import x_server
 from commands import TINY, Run
 from granular_lm.corpus.twitter import TOKEN_VARIABLE, reading
 from x_server import FIRST_ID, TOKEN, World, XServer, name_of, serving, surroundings
@@ -36,7 +43,7 @@ def facts(out: str) -> dict[str, str]:
 def one_line(err: str) -> str:
     """Return what stderr says behind the terms."""
     terms, *lines = err.splitlines()
-    assert "forbid to train models on X content" in terms
+    assert "forbid training models on X content" in terms
     (line,) = lines
     assert line.startswith("granular-lm: ")
     return line
@@ -69,7 +76,8 @@ def test_the_terms_are_shown_and_have_to_be_accepted(run: Run, server: XServer, 
     for command in (["collect", "--list", "77", "-o", tmp_path / "x"], ["collect", "refresh", tmp_path]):
         code, out, err = run(*command)
         assert (code, out) == (2, "")
-        assert "--accept-x-terms" in one_line(err)
+        assert "give --accept-x-terms" in one_line(err)
+        assert "https://docs.x.com/developer-guidelines" in one_line(err)
     assert server.log == []
     assert list(tmp_path.iterdir()) == []
 
@@ -132,22 +140,98 @@ def test_a_limit_is_an_end_and_no_credit_an_error(run: Run, server: XServer, wor
     assert len(server.pages()) == len(set(server.pages()))
 
 
-def test_ctrl_c_says_how_to_go_on(run: Run, server: XServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit code 130; the same command with --resume ends it."""
-    command = ["collect", "--list", "77", "-o", tmp_path / "x", "--accept-x-terms"]
-    answer = server.next_fault
+PROGRAM = """
+import sys, time
+from dataclasses import replace
+from granular_lm.cli import main
+from granular_lm.corpus.twitter import reading
+from x_server import surroundings
+port, *arguments = sys.argv[1:]
+reading.Surroundings = lambda: replace(surroundings(int(port)), sleep=time.sleep)
+main(arguments)
+"""
+"""The command, with a port in the place of X and waits that last."""
 
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr("granular_lm.corpus.twitter.reading._Sitting.take", interrupt)
-        code, out, err = run(*command)
-    assert (code, out) == (130, "")
-    assert "the same command with --resume" in err
-    assert server.next_fault == answer
-    assert run(*command, "--resume")[0] == 0
-    assert len(server.pages()) == len(set(server.pages()))
+@contextmanager
+def collecting(server: XServer, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Give the command as a process, which is killed if it does not end."""
+    options = ["collect", "--list", "77", "-o", str(folder), "--accept-x-terms", "--resume"]
+    program = [sys.executable, "-c", PROGRAM, str(server.server_port), *options]
+    setting = {**os.environ, "PYTHONPATH": str(Path(x_server.__file__).parent)}
+    with subprocess.Popen(program, env=setting, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+        try:
+            yield command
+        finally:
+            server.is_released.set()
+            command.kill()
+
+
+def interrupted(command: subprocess.Popen[str]) -> None:
+    """Wait for the end, and see that it is that of a command which was interrupted."""
+    out, err = command.communicate(timeout=30)
+    assert (command.returncode, out) == (130, "")
+    told = ["granular-lm: to go on, give the same command with --resume.", "granular-lm: interrupted."]
+    assert err.splitlines()[-2:] == told
+    assert "Traceback" not in err
+
+
+def ends_well(server: XServer, world: World, folder: Path) -> None:
+    """Go on to the end, and see that no bio is missing."""
+    with collecting(server, folder) as command:
+        command.communicate(timeout=60)
+        assert command.returncode == 0
+    lines = (folder / "bios.jsonl").read_text().splitlines()
+    assert {each["user_id"]: each["text"] for each in map(json.loads, lines)} == world.kept(list(world.bios))
+
+
+def test_ctrl_c_waits_for_the_page_in_flight(server: XServer, world: World, tmp_path: Path) -> None:
+    """It is on the disk when the command ends with 130; with --resume no page is asked for twice, and none is lost."""
+    for number in range(2):
+        server.faults.extend([*[None] * (1 - number), "held"])
+        with collecting(server, tmp_path) as command:
+            assert server.has_arrived.wait(30)
+            command.send_signal(signal.SIGINT)
+            server.is_released.set()
+            interrupted(command)
+        server.has_arrived.clear()
+        server.is_released.clear()
+        assert len((tmp_path / "pages.jsonl").read_text().splitlines()) == 1 + len(server.log) == 3 + number
+    ends_well(server, world, tmp_path)
+    assert len(server.pages()) == len(set(server.pages())) == 4
+
+
+def test_ctrl_c_twice_does_not_wait(server: XServer, world: World, tmp_path: Path) -> None:
+    """The command ends while X still has not answered; the page is asked for again, and none is lost."""
+    server.faults.extend([None, "held"])
+    with collecting(server, tmp_path) as command:
+        assert server.has_arrived.wait(30)
+        sent = 0
+        while command.poll() is None:
+            command.send_signal(signal.SIGINT)
+            sent += 1
+            with suppress(subprocess.TimeoutExpired):
+                command.wait(timeout=1)
+        interrupted(command)
+        assert sent == 2
+        assert not server.is_released.is_set()
+    ends_well(server, world, tmp_path)
+
+
+@pytest.mark.parametrize("fault", ["rate with reset", "busy"])
+def test_ctrl_c_ends_a_wait_at_once(server: XServer, world: World, tmp_path: Path, fault: str) -> None:
+    """Be it for the rate limit, ten minutes, or between two attempts."""
+    server.faults.extend([None, *[fault] * 3])
+    with collecting(server, tmp_path) as command:
+        while len(server.log) < 2:
+            assert command.poll() is None
+            time.sleep(0.01)
+        command.send_signal(signal.SIGINT)
+        interrupted(command)
+    assert len(server.log) == 2
+    server.faults.clear()
+    ends_well(server, world, tmp_path)
+    assert len(server.pages()) == len(set(server.pages())) == 4
 
 
 def test_refresh_drops_what_has_vanished(run: Run, server: XServer, world: World, tmp_path: Path) -> None:

@@ -3,18 +3,25 @@
 import hashlib
 import io
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
 from file_server import FileServer, serving
-from granular_lm.corpus.catalog import Download, Entry, catalog, conversion, fetch, find_entry
+from granular_lm.corpus.catalog import Download, Entry, catalog, conversion, downloading, fetch, find_entry
 from granular_lm.corpus.catalog.fetching import CACHE_VARIABLE, cache_folder
+from granular_lm.corpus.lock import check_lock, read_locked
 from granular_lm.corpus.readers import read_documents
-from granular_lm.errors import CorpusError, CorpusNotFoundError, OutputExistsError
+from granular_lm.errors import CorpusError, CorpusNotFoundError, OptionError, OutputExistsError
 
 NAMES = "emma\nolivia\nZoë\n".encode()
 TITLES = b'title\r\nShow HN: a thing\r\n"Lighten up"\r\nlast'
@@ -37,6 +44,28 @@ CONTENTS = {
     "/fr/annotations.json": json.dumps(ANNOTATIONS).replace("hot beverage", "boisson chaude").encode(),
     "/text8.zip": zipped(b" anarchism originated as a term" * 1000),
 }
+
+
+PROGRAM = """
+import sys
+from granular_lm.cli import main
+from granular_lm.corpus.catalog import Download, Entry, conversion, downloading, entries
+url, seconds, *arguments = sys.argv[1:]
+downloading.FIRST_BACKOFF_SECONDS = float(seconds)
+entries.CATALOG = (
+    Entry(
+        name="names", about="", licence="", homepage="", convert=conversion.unchanged,
+        downloads=(Download(url=url, num_bytes=13, sha256=None),),
+    ),
+)
+main(arguments)
+"""
+"""The command, with a corpus whose URL and whose first wait are given."""
+
+
+@pytest.fixture(autouse=True)
+def no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(downloading, "FIRST_BACKOFF_SECONDS", 0.001)
 
 
 @pytest.fixture
@@ -113,8 +142,30 @@ def test_the_lock_says_where_a_corpus_is_from(server: FileServer, tmp_path: Path
         "sha256": hashlib.sha256(CONTENTS["/text8.zip"]).hexdigest(),
         "is_compared": True,
     }
-    assert (told["licence"], told["file"], told["bytes"]) == ("none", "mine.txt", 31000)
-    assert told["sha256"] == hashlib.sha256(fetched.path.read_bytes()).hexdigest()
+    (part,) = told["parts"].values()
+    assert (told["licence"], part["file"], part["documents"], part["bytes"]) == ("none", "mine.txt", 1, 31000)
+
+
+@pytest.mark.parametrize("is_one_text", [True, False])
+@pytest.mark.parametrize("change", [NAMES + b"one more\n", NAMES[:-1], NAMES.upper()])
+def test_a_corpus_that_was_changed_is_refused(
+    server: FileServer, tmp_path: Path, change: bytes, is_one_text: bool
+) -> None:
+    """As a part of a split is, however it is read; where a document is a line, the last line feed is no part of it."""
+    fetched = fetch(entry(server, "/names.txt", is_one_text=is_one_text), tmp_path / "mine.txt", folder=tmp_path)
+    for how in (True, False):
+        read = list(read_locked([fetched.path], whole_file=how))
+        assert read == list(read_documents([fetched.path], whole_file=how))
+    fetched.path.write_bytes(change)
+    if change == NAMES[:-1] and not is_one_text:
+        check_lock(fetched.path)
+        return
+    for how in (True, False):
+        with pytest.raises(CorpusError, match="mine.txt is not what mine.txt.lock.json beside it says") as caught:
+            list(read_locked([fetched.path], whole_file=how))
+        assert f"remove {fetched.lock}" in one_line(caught.value)
+    fetched.lock.unlink()
+    assert list(read_locked([fetched.path], whole_file=True)) == [change.decode()]
 
 
 def test_nothing_is_downloaded_twice(server: FileServer, tmp_path: Path) -> None:
@@ -174,23 +225,86 @@ def test_another_file_is_refused(server: FileServer, tmp_path: Path, is_known: b
     assert left(tmp_path) == []
 
 
-def test_a_download_that_is_cut_short_is_refused(server: FileServer, tmp_path: Path) -> None:
-    """An answer that ends early is an error, leaves nothing, and the next call gets the whole file."""
-    server.cut.add("/text8.zip")
+@pytest.mark.parametrize("faults", [[503, 503], ["cut"], ["dropped", 500, "cut"]])
+def test_a_download_that_breaks_is_begun_anew(server: FileServer, tmp_path: Path, faults: list[int | str]) -> None:
+    """Behind waits that double, and the file is the whole one."""
+    server.faults.extend(faults)
+    waits: list[tuple[str, float]] = []
     wanted = entry(server, "/text8.zip", convert=conversion.unzipped)
-    with pytest.raises(CorpusError, match="the connection ended early"):
+    fetched = fetch(wanted, folder=tmp_path, on_wait=lambda *told: waits.append(told))
+    assert fetched.path.stat().st_size == 31000
+    assert server.log == ["/text8.zip"] * (len(faults) + 1)
+    assert [seconds for _, seconds in waits] == [0.001 * 2**number for number in range(len(faults))]
+    reasons = {
+        503: "503 Service Unavailable",
+        500: "500 Internal Server Error",
+        "cut": "the connection ended early",
+        "dropped": "the connection ended early",
+    }
+    assert [reason for reason, _ in waits] == [reasons[fault] for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (503, "503 Service Unavailable"),
+        ("cut", "the connection ended early"),
+        ("dropped", "the connection ended early"),
+        ("hung", "nothing came for 0.05 s"),
+    ],
+)
+def test_attempts_are_bounded(
+    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | str, reason: str
+) -> None:
+    """The last is an error with the URL, the reason and what to do; it leaves nothing, and the next call works."""
+    monkeypatch.setattr(downloading, "TIMEOUT_SECONDS", 0.05)
+    server.faults.extend([fault] * downloading.ATTEMPTS)
+    wanted = entry(server, "/names.txt")
+    with pytest.raises(CorpusError) as caught:
         fetch(wanted, folder=tmp_path)
+    said = f"{server.url('/names.txt')} could not be downloaded in 4 attempts ({reason}); check the network and give"
+    assert one_line(caught.value).startswith(said)
+    assert server.log == ["/names.txt"] * 4
     assert left(tmp_path) == []
-    server.cut.clear()
-    assert fetch(wanted, folder=tmp_path).path.stat().st_size == 31000
+    monkeypatch.undo()
+    assert fetch(wanted, folder=tmp_path).path.read_bytes() == NAMES
 
 
-def test_a_file_that_is_not_there_is_said(server: FileServer, tmp_path: Path) -> None:
-    """With the answer of the server and the page to look at."""
-    del server.contents["/names.txt"]
-    with pytest.raises(CorpusError, match="answers 404 Not Found; .* see http://example.org") as caught:
+def test_an_attempt_that_finds_another_file_is_the_last(server: FileServer, tmp_path: Path) -> None:
+    """What came whole and is not what was expected would come again."""
+    server.contents["/names.txt"] = NAMES.upper()
+    with pytest.raises(CorpusError, match="gave another file than expected"):
+        fetch(entry(server, "/names.txt"), folder=tmp_path)
+    assert server.log == ["/names.txt"]
+
+
+@pytest.mark.parametrize("seconds", ["60", "0"])
+def test_ctrl_c_ends_a_wait_and_a_request_at_once(server: FileServer, tmp_path: Path, seconds: str) -> None:
+    """The command ends with 130 while it waits for a minute, or for a server that says nothing, and leaves no file."""
+    server.faults.extend([503] * 4 if seconds == "60" else ["hung"])
+    program = [sys.executable, "-c", PROGRAM, server.url("/names.txt"), seconds, "data", "fetch", "names"]
+    setting = {**os.environ, CACHE_VARIABLE: str(tmp_path)}
+    with subprocess.Popen(program, env=setting, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+        while not server.log:
+            assert command.poll() is None
+            time.sleep(0.01)
+        command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=30)
+    assert (command.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert len(server.log) == 1
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 410, 429])
+def test_what_a_server_refuses_is_asked_for_once(server: FileServer, tmp_path: Path, status: int) -> None:
+    """And said with the answer of the server and the page to look at."""
+    server.faults.append(status)
+    answer = HTTPStatus(status).phrase
+    with pytest.raises(CorpusError, match=f"answers {status} {answer}; .* see http://example.org") as caught:
         fetch(entry(server, "/names.txt"), folder=tmp_path)
     one_line(caught.value)
+    assert server.log == ["/names.txt"]
     assert left(tmp_path) == []
 
 
@@ -202,7 +316,7 @@ def test_without_a_network_it_is_said_what_was_tried(server: FileServer, tmp_pat
     with pytest.raises(CorpusError) as caught:
         fetch(wanted, folder=tmp_path)
     assert one_line(caught.value).startswith(
-        f"{server.url('/names.txt')} could not be downloaded (Connection refused); connect to the network"
+        f"{server.url('/names.txt')} could not be downloaded in 4 attempts (Connection refused); check the network"
     )
     assert left(tmp_path) == []
 
@@ -250,6 +364,15 @@ def test_a_file_that_is_there_is_not_overwritten(server: FileServer, tmp_path: P
         fetch(entry(server, "/names.txt"), tmp_path / "mine.txt", folder=tmp_path)
     assert server.log == []
     assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["mine", "mine.jsonl", "."])
+def test_a_name_that_would_be_read_as_something_else_is_refused(server: FileServer, tmp_path: Path, name: str) -> None:
+    """Before anything is downloaded, with a name that can be taken."""
+    with pytest.raises(OptionError, match=r"does not end in \.txt.*such as corpus\.txt") as caught:
+        fetch(entry(server, "/names.txt"), Path(name), folder=tmp_path)
+    one_line(caught.value)
+    assert server.log == left(tmp_path) == []
 
 
 def test_the_cache_can_be_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from granular_lm.corpus.jsonl import write_jsonl
-from granular_lm.corpus.lock import LOCK_FILE, check_lock, read_locked, write_lock
+from granular_lm.corpus.lock import LOCK_FILE, check_lock, read_locked, write_file_lock, write_lock
 from granular_lm.corpus.readers import read_documents
 from granular_lm.corpus.split import documents_hash
 from granular_lm.errors import CorpusError, CorpusNotFoundError
@@ -99,6 +99,29 @@ def test_a_file_that_the_lock_does_not_name_is_not_checked(locked: Path, tmp_pat
     )
     (locked / LOCK_FILE).unlink()
     assert next(read_locked([locked / "a.jsonl"])) == "a"
+
+
+@pytest.mark.parametrize("whole_file", [True, False])
+def test_a_file_may_have_a_lock_of_its_own(locked: Path, whole_file: bool) -> None:
+    """Beside that of the folder, which holds for the others as before; it is checked however the file is read."""
+    free = locked / "free.txt"
+    lock = write_file_lock(free, whole_file=whole_file, licence="none")
+    told = json.loads(lock.read_text())
+    about = {"file": "free.txt", "documents": 1 if whole_file else 2, "bytes": 4 if whole_file else 2}
+    assert (lock.name, told["licence"]) == ("free.txt.lock.json", "none")
+    assert told["parts"]["documents"].items() >= about.items()
+    for how in (True, False):
+        assert list(read_locked([free], whole_file=how)) == list(read_documents([free], whole_file=how))
+    free.write_text("x\n")
+    for how in (True, False):
+        said = refusal(lambda how=how: list(read_locked([free], whole_file=how)))  # type: ignore[misc]
+        assert said.startswith(f"{free} is not what free.txt.lock.json beside it says: its one document has the SHA")
+        assert f"remove {lock} to use" in said
+    check_lock(locked / "a.jsonl")
+    change(locked / "a.jsonl")
+    assert f"is not what {LOCK_FILE}" in refusal(lambda: check_lock(locked / "a.jsonl"))
+    lock.write_text("{}")
+    assert f"{lock} is damaged" in refusal(lambda: check_lock(free))
 
 
 @pytest.mark.parametrize(

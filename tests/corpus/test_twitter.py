@@ -3,14 +3,17 @@
 import itertools
 import json
 import logging
+import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -342,8 +345,10 @@ def test_only_the_same_collection_goes_on(server: XServer, tmp_path: Path) -> No
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "mine").touch()
     assert "already holds files" in refused(lambda: gather(server, tmp_path / "b", resume=True), OutputExistsError)
-    (tmp_path / "b" / "pages.jsonl").write_text('{"format": "other"}\n{}\n')
-    assert "no journal of this version" in refused(lambda: gather(server, tmp_path / "b", resume=True))
+    for foreign in ('{"format": "other"}\n{}\n', '{"format": "other"}', "mine", '{"a": 1}\n{"b": '):
+        (tmp_path / "b" / "pages.jsonl").write_text(foreign)
+        assert "no journal of this version" in refused(lambda: gather(server, tmp_path / "b", resume=True))
+        assert (tmp_path / "b" / "pages.jsonl").read_text() == foreign
 
 
 def test_resume_without_a_journal_begins(server: XServer, world: World, tmp_path: Path) -> None:
@@ -440,6 +445,67 @@ def test_ctrl_c_at_any_page_or_wait_loses_nothing(server: XServer, world: World,
             pass
     assert bios(tmp_path) == world.kept(list(world.bios))
     assert set(Counter(map(asked, pages(tmp_path))).values()) == set(Counter(server.pages()).values()) == {1}
+
+
+@pytest.mark.parametrize("fault", [None, "busy", "rate with reset", "cut"])
+def test_ctrl_c_while_x_is_asked_costs_no_page(
+    server: XServer, world: World, tmp_path: Path, fault: str | None
+) -> None:
+    """A sitting that is interrupted in its request ends behind that page, or behind a failure without a wait."""
+    waits: list[float] = []
+    told: list[str] = []
+    around = surroundings(server.server_port)
+    around = type(around)(transport=around.transport, clock=around.clock, sleep=waits.append)
+    draws = itertools.cycle([fault, None])
+
+    def interrupt() -> str | None:
+        os.kill(os.getpid(), signal.SIGINT)
+        return next(draws)
+
+    server.draw_fault = interrupt
+    before = signal.getsignal(signal.SIGINT)
+    source: dict[str, Any] = {"list_id": "77"}
+    for sitting in range(1, 1 + len(world.bios) // server.page_size * (2 if fault else 1)):
+        with pytest.raises(KeyboardInterrupt):
+            gather(
+                server,
+                tmp_path,
+                chosen_source(**source),
+                resume=True,
+                surroundings=around,
+                on_progress=lambda progress: told.append(progress.doing),
+            )
+        assert signal.getsignal(signal.SIGINT) == before
+        assert len(pages(tmp_path)) == (sitting // 2 if fault else sitting)
+    assert waits == []
+    assert set(told) == {"finishing this page; Ctrl-C again to stop now"}
+    server.draw_fault = lambda: None
+    gather(server, tmp_path, chosen_source(**source), resume=True)
+    assert bios(tmp_path) == world.kept(list(world.bios))
+    assert set(Counter(server.pages()).values()) == {1}
+
+
+@pytest.mark.parametrize("is_ignored", [True, False])
+def test_ctrl_c_is_left_alone_where_it_cannot_be_held(server: XServer, tmp_path: Path, is_ignored: bool) -> None:
+    """Where it is ignored it stays so, and outside of the main thread, which alone is told of it, nothing changes."""
+    before = signal.getsignal(signal.SIGINT)
+    ended: list[str] = []
+
+    def run() -> None:
+        ended.append(gather(server, tmp_path, chosen_source(list_id="77")).ended)
+
+    if not is_ignored:
+        thread = Thread(target=run)
+        thread.start()
+        thread.join()
+    else:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            server.draw_fault = lambda: os.kill(os.getpid(), signal.SIGINT)
+            run()
+        finally:
+            signal.signal(signal.SIGINT, before)
+    assert ended == ["done"]
 
 
 def renewed(server: XServer, folder: Path, **options: Any) -> Any:
@@ -586,7 +652,7 @@ def test_two_hundred_kills_and_faults_lose_no_page_and_repeat_none(tmp_path: Pat
             assert driver.stdout
             while ended:
                 known, logged = set(map(asked, pages(tmp_path / "torn"))), len(server.log)
-                driver.stdin.write(f"{rng.randrange(4000)} {rng.uniform(0, 0.008)}\n")
+                driver.stdin.write(f"{rng.randrange(4000)} {rng.uniform(0, 0.008)} {signal.SIGKILL:d}\n")
                 driver.stdin.flush()
                 ended = int(driver.stdout.readline())
                 kills += ended == -9
@@ -603,4 +669,27 @@ def test_two_hundred_kills_and_faults_lose_no_page_and_repeat_none(tmp_path: Pat
     assert delivered.total() - len(set(expected)) <= kills  # the one window: killed between the answer and the disk
     torn, whole = ([{**page, "problems": None} for page in pages(tmp_path / name)] for name in ("torn", "calm"))
     assert torn == whole  # but for the words of a refusal, which a fault can cut off
+    assert (tmp_path / "torn" / "bios.jsonl").read_bytes() == calm.file.read_bytes()
+
+
+@pytest.mark.slow
+def test_a_hundred_ctrl_c_pay_for_no_page_twice(tmp_path: Path) -> None:
+    """At any moment: each page is asked for once in all, and the bios are those of a calm run."""
+    num_users, rng = 1500, random.Random(11)
+    with serving(World.random(2000, seed=2), page_size=6) as server:
+        calm = x_server.collect_once(server.server_port, tmp_path / "calm", num_users)
+        expected = Counter(server.pages())
+        server.log.clear()
+        program = [sys.executable, x_server.__file__, str(server.server_port), str(tmp_path / "torn"), str(num_users)]
+        endings: Counter[int] = Counter()
+        with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
+            assert driver.stdin
+            assert driver.stdout
+            while not endings[0]:
+                driver.stdin.write(f"{rng.randrange(1500)} {rng.uniform(0, 0.008)} {signal.SIGINT:d}\n")
+                driver.stdin.flush()
+                endings[int(driver.stdout.readline())] += 1
+    assert set(endings) == {0, 130}
+    assert endings[130] >= 100
+    assert Counter(server.pages()) == expected
     assert (tmp_path / "torn" / "bios.jsonl").read_bytes() == calm.file.read_bytes()

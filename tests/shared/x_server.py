@@ -1,7 +1,7 @@
 """A loopback server that speaks the part of X's API that is used, with accounts that nobody has, and with faults.
 
 As a program, ``python x_server.py PORT FOLDER USERS``, it collects from such a server: for each line of stdin, which
-says when, it starts a process that collects, kills it, and prints how it ended.
+says when and by which signal, it starts a process that collects, ends it, and prints how it ended.
 """
 
 import json
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -110,9 +110,10 @@ class XServer(ThreadingHTTPServer):
         self.world = world
         self.page_size = page_size
         self.log: list[Asked] = []
-        self.faults: deque[str] = deque()
+        self.faults: deque[str | None] = deque()
         self.draw_fault: Callable[[], str | None] = lambda: None
         self.slow_seconds = 1.0
+        self.has_arrived, self.is_released = Event(), Event()
 
     def next_fault(self) -> str | None:
         return self.faults.popleft() if self.faults else self.draw_fault()
@@ -165,6 +166,10 @@ class _Handler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         kind, target = self._asked(url.path.split("/")[2:], query)
         fault = self.server.next_fault()
+        if fault == "held":  # the answer comes when the test wants it to, and is whole
+            self.server.has_arrived.set()
+            self.server.is_released.wait()
+            fault = None
         status, body = self._answer(kind, target, query)
         if self.headers["Authorization"] != f"Bearer {TOKEN}":
             status, body = 401, problem(401)
@@ -282,21 +287,24 @@ def collect_once(port: int, folder: Path, num_users: int) -> Collection:
     )
 
 
-def _killed_after(num_bytes: int, seconds: float, port: int, folder: Path, num_users: int) -> int:
-    """Collect in a process that is killed when its journal has grown by so much, and some time later."""
+def _ended_after(num_bytes: int, seconds: float, number: int, port: int, folder: Path, num_users: int) -> int:
+    """Collect in a process that is sent a signal when its journal has grown by so much, and some time later."""
     journal = folder / "pages.jsonl"
     before = _size(journal)
     child = os.fork()
     if not child:
         code = 1
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             code = 3 if collect_once(port, folder, num_users).ended == "no_credit" else 0
+        except KeyboardInterrupt:
+            code = 130
         finally:
             os._exit(code)
     while _size(journal) < before + num_bytes and not os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
         time.sleep(0.0005)
     time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)  # one that has ended by then keeps its exit code
+    os.kill(child, number)  # one that has ended by then keeps its exit code
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -307,8 +315,10 @@ def _size(path: Path) -> int:
 if __name__ == "__main__":
     import tweepy  # noqa: F401 - so that no child has to
 
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # a child takes it when it can tell of it
     for line in sys.stdin:
-        grown, later = line.split()
-        print(
-            _killed_after(int(grown), float(later), int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])), flush=True
+        grown, later, number = line.split()
+        ended = _ended_after(
+            int(grown), float(later), int(number), int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
         )
+        print(ended, flush=True)

@@ -9,6 +9,9 @@ import typer
 from granular_lm.cli import codec, collect, compare, compress, data, decompress, sample, score, train
 from granular_lm.cli.errors import exit_code, message
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the number of SIGINT."""
+
 app = typer.Typer(
     name="granular-lm",
     help="Train, sample, score and compare small language models of short strings, at any level: bytes, characters, "
@@ -61,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         print(f"granular-lm: {message(error)}", file=sys.stderr)  # noqa: T201 - the command line is where we print
         sys.exit(code)
-    except KeyboardInterrupt:
-        print("granular-lm: interrupted.", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+    except SystemExit as ended:  # typer ends everything with one, Ctrl-C within a command included
+        if ended.code == INTERRUPTED:
+            print("granular-lm: interrupted.", file=sys.stderr)  # noqa: T201
+        raise
     sys.exit(0)

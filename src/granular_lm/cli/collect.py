@@ -134,30 +134,36 @@ def refresh(
 @contextmanager
 def _shown(*, max_users: int | None, max_cost: float | None) -> "Iterator[Callback]":
     """Show X's terms, then the progress on a terminal; after Ctrl-C say how to go on."""
+    from granular_lm.corpus.twitter import X_TERMS
+
+    typer.echo(f"granular-lm: {X_TERMS}", err=True)
+    try:
+        with _bar(max_users, max_cost) as show:
+            yield show
+    except KeyboardInterrupt:
+        typer.echo("granular-lm: to go on, give the same command with --resume.", err=True)
+        raise
+
+
+@contextmanager
+def _bar(max_users: int | None, max_cost: float | None) -> "Iterator[Callback]":
+    """Give what draws a bar that vanishes at the end; nothing is drawn if stderr is no terminal."""
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn
 
-    from granular_lm.corpus.twitter import X_TERMS
-
-    typer.echo(f"granular-lm: {X_TERMS}", err=True)
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[numbers]}"))
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("starting", total=max_users, numbers="")
 
         def show(told: "CollectionProgress") -> None:
             limit = "" if max_cost is None else f" of ${max_cost:,.2f}"
             numbers = f"{told.users:,} users  {told.pages:,} pages  ${told.dollars:,.2f}{limit}"
-            bar.update(task, description=told.doing, completed=told.users, numbers=numbers)
+            bar.update(task, description=escape(told.doing), completed=told.users, numbers=numbers)
             for problem in () if bar.disable else told.problems:
                 bar.console.print(f"[dim]skipped {escape(problem)}[/dim]", highlight=False)
 
-        try:
-            yield show
-        except KeyboardInterrupt:
-            typer.echo("granular-lm: to go on, give the same command with --resume.", err=True)
-            raise
+        yield show
 
 
 def _tell(done: "Collection | Refreshed", *, json: bool) -> None:

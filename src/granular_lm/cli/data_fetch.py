@@ -12,6 +12,7 @@ from granular_lm.cli import options
 from granular_lm.cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
+    from granular_lm.corpus.catalog.downloading import Wait
     from granular_lm.corpus.catalog.fetching import Tell
 
 
@@ -45,8 +46,8 @@ def fetch(
     from granular_lm.corpus.catalog import find_entry
 
     entry = find_entry(name)
-    with _bar(entry.name, entry.num_bytes) as show:
-        fetched = fetch_entry(entry, output, on_progress=show)
+    with _bar(entry.name, entry.num_bytes) as (show, show_wait):
+        fetched = fetch_entry(entry, output, on_progress=show, on_wait=show_wait)
     for url in fetched.not_compared:
         typer.echo(
             f"granular-lm: nobody has said the SHA-256 of {url}, so it could not be compared; {fetched.lock} holds it.",
@@ -62,15 +63,23 @@ def fetch(
 
 
 @contextmanager
-def _bar(name: str, num_bytes: int) -> "Iterator[Tell]":
-    """Give what draws a bar that vanishes when done; nothing is drawn if stderr is no terminal."""
+def _bar(name: str, num_bytes: int) -> "Iterator[tuple[Tell, Wait]]":
+    """Give what draws a bar and what says why it stands; it vanishes when done, and is not there without a terminal."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task(name, total=num_bytes)
-        yield lambda done, total: bar.update(task, completed=done)
+
+        def show(done: int, _: int) -> None:
+            bar.update(task, description=name, completed=done)
+
+        def show_wait(reason: str, seconds: float) -> None:
+            bar.update(task, description=f"{name}, waiting {seconds:.0f} s: {escape(reason)}")
+
+        yield show, show_wait
 
 
 def _megabytes(num_bytes: int) -> str:

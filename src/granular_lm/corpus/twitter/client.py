@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from granular_lm.corpus.twitter.interrupts import holding_interrupt
 from granular_lm.corpus.twitter.pages import Page, Request, one_line, parse_page
 from granular_lm.errors import CollectionError
 
@@ -69,19 +70,27 @@ class XClient:
     Args:
         surroundings: The way to X, and the time.
         on_wait: Is told of each wait before it begins.
+        on_held: Is told when Ctrl-C is held back because X is being asked.
 
     Raises:
         CollectionError: The environment has no token.
     """
 
-    def __init__(self, surroundings: Surroundings, on_wait: Wait) -> None:
+    def __init__(self, surroundings: Surroundings, on_wait: Wait, on_held: Callable[[], None]) -> None:
         self._client = _tweepy_client(bearer_token(), surroundings.transport)
         self._sleep = surroundings.sleep
         self._clock = surroundings.clock
         self._on_wait = on_wait
+        self._on_held = on_held
 
-    def read(self, request: Request) -> Page:
+    def read(self, request: Request, keep: Callable[[Page], None]) -> Page:
         """Return the page that is asked for; one without users if X does not give it for this account.
+
+        From the asking until the page is kept, Ctrl-C is held back; a wait ends with it at once.
+
+        Args:
+            request: What to ask for.
+            keep: Puts the page where it cannot be lost.
 
         Raises:
             CollectionError: Neither came after `ATTEMPTS` attempts, or X refuses the token, the app or the request.
@@ -89,7 +98,10 @@ class XClient:
         """
         for attempt in range(ATTEMPTS):
             try:
-                return self._outcome(request)
+                with holding_interrupt(self._on_held):
+                    page = self._outcome(request)
+                    keep(page)
+                return page
             except _UnansweredError as error:
                 reason = str(error)
                 if attempt + 1 < ATTEMPTS:

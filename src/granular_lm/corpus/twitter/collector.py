@@ -11,9 +11,10 @@ from granular_lm.corpus.twitter.sources import Snowball, Source
 from granular_lm.errors import CollectionError, OptionError
 from granular_lm.files import refuse_existing
 
+X_GUIDELINES = "https://docs.x.com/developer-guidelines"
 X_TERMS = (
-    "X's developer guidelines (July 2026, https://docs.x.com/developer-guidelines) forbid to train models on X "
-    "content, and restrict its redistribution: ids may be passed on, texts may not, and what vanishes from X has to go."
+    f"X's developer guidelines (July 2026, {X_GUIDELINES}) forbid training models on X content, and restrict its "
+    "redistribution: ids may be passed on, texts may not, and what vanishes from X has to go."
 )
 
 
@@ -63,7 +64,8 @@ def collect(
     """Collect bios into a folder: ``pages.jsonl`` while it runs, and ``bios.jsonl`` when it ends in order.
 
     Each page is on the disk before the next is asked for. However the process ends, ``resume`` goes on behind the
-    last page; a page that X had sent and that was not on the disk yet is asked for again, and no other.
+    last page; a page that X had sent and that was not on the disk yet is asked for again, and no other. Ctrl-C waits
+    for the page that X was asked for, so that none has to be; a second one does not.
 
     Args:
         source: Whose bios, as `chosen_source` returns it.
@@ -108,4 +110,7 @@ def collect(
 def check_terms(are_accepted: bool) -> None:
     """Raise `OptionError` unless X's terms are accepted."""
     if not are_accepted:
-        raise OptionError("X's terms (X_TERMS) are not accepted; if you keep to them, say so with --accept-x-terms.")
+        raise OptionError(
+            f"X was asked nothing, since you have not accepted its terms; read {X_GUIDELINES}, and if you will keep to "
+            "them, give --accept-x-terms (accept_x_terms=True)."
+        )

@@ -52,13 +52,20 @@ class Journal:
             raise OutputExistsError(f"{path} holds pages already; go on with --resume, or remove it first.")
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path) as file:
-            _cut_torn_line(path)
             journal = cls(path, file)
-            if not path.stat().st_size:
-                journal._write(json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION, "title": title}))
-                _force_folder_to_disk(path.parent)
+            journal._begin(json.dumps({"format": FORMAT, "format_version": FORMAT_VERSION, "title": title}))
             _check_title(path, title)
+            _cut_torn_line(path)
             yield journal
+
+    def _begin(self, header: str) -> None:
+        """Write the first line, also where it was begun and not ended; whatever else stands there is left alone."""
+        begun = next(_lines(self._path), b"")
+        if begun.endswith(b"\n") or not header.encode("ascii").startswith(begun):
+            return
+        self._file.truncate(0)
+        self._write(header)
+        _force_folder_to_disk(self._path.parent)
 
     def append(self, page: Page) -> None:
         """Write a page; when this returns it is on the disk."""
@@ -127,7 +134,7 @@ def _check_title(path: Path, title: str) -> None:
     if header.get("title") != title:
         raise CollectionError(
             f"{path} holds {header.get('title')}, and this is {title}; "
-            "go on with what it was begun with, or give another folder."
+            "go on with what it was begun with, or give another folder, or remove the file."
         )
 
 

@@ -92,7 +92,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionProgress:
-    """What a callback is told, after each page and before each wait.
+    """What a callback is told, after each page, before each wait, and when Ctrl-C is held back.
 
     Args:
         doing: What was read, or what is waited for.
@@ -131,7 +131,8 @@ def read_on(
         sitting = _Sitting(source, journal, limits, on_progress)
         for page in read_pages(path):
             sitting.take(page)
-        return sitting.tally, sitting.run(XClient(surroundings or Surroundings(), sitting.tell_wait))
+        client = XClient(surroundings or Surroundings(), sitting.tell_wait, sitting.tell_held)
+        return sitting.tally, sitting.run(client)
 
 
 class _Sitting:
@@ -154,16 +155,18 @@ class _Sitting:
                 return met
             self._journal.check_room()
             try:
-                page = client.read(self._limits.fit(request, self.tally))
+                page = client.read(self._limits.fit(request, self.tally), self._journal.append)
             except OutOfCreditError:
                 return "no_credit"
-            self._journal.append(page)
             self.take(page)
             self._tell(f"reading {request.kind}", page.problems)
         return "done"
 
     def tell_wait(self, reason: str, seconds: float) -> None:
         self._tell(f"waiting {seconds:.0f} s: {reason}")
+
+    def tell_held(self) -> None:
+        self._tell("finishing this page; Ctrl-C again to stop now")
 
     def _tell(self, doing: str, problems: tuple[str, ...] = ()) -> None:
         if self._on_progress is not None:
