@@ -25,6 +25,8 @@ hypothesis.settings.load_profile("default")
 
 BIOS = list(generate_bios(600))
 CODECS = ("byte", "char", "spm")
+SLOW_PAGES = ("compare-codecs.md", "compress.md", "long-runs.md")
+"""Pages of the documentation whose examples train many models."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--slow") or os.environ.get("CI"):
         return
     for item in items:
-        if "slow" in item.keywords:
+        if "slow" in item.keywords or item.path.name in SLOW_PAGES:
             item.add_marker(pytest.mark.skip(reason="slow: run with --slow, or set CI"))
 
 

@@ -131,6 +131,7 @@ def test_every_document_is_scored_whatever_the_batch(codec: Codec, random_model,
     assert totals.num_bytes == sum(map(len, documents))
 
 
+@pytest.mark.slow
 def test_a_long_document_among_short_ones_takes_little_memory(random_model, trained_codecs) -> None:  # type: ignore[no-untyped-def]
     """Memory is bounded by tokens, not by the longest document times the batch: 40 kB beside 255 of one byte."""
     model = random_model(trained_codecs["byte"], hidden_size=4, num_layers=1)

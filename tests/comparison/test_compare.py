@@ -273,6 +273,7 @@ def test_the_width_follows_from_what_is_held_equal(bios: list[str], match: str) 
     assert costs[0] == pytest.approx(costs[1], rel=0.01)
 
 
+@pytest.mark.slow
 def test_equal_time_is_equal_seconds(bios: list[str]) -> None:
     """Each codec trains for as long, and reads what it can."""
     settings = {**TINY, "max_bytes": None, "max_time": 3.0}
@@ -381,6 +382,7 @@ def test_test_documents_that_were_trained_on_are_refused(bios: list[str]) -> Non
         glm.compare(bios[10:], ["byte"], test=[bios[0], bios[1], bios[10]], **TINY)
 
 
+@pytest.mark.slow
 def test_proof_and_marginals_are_added_to_finished_jobs(bios: list[str], tmp_path: Path) -> None:
     """Nothing is trained again; the coded file stays close to the ideal bits, and the sum takes bits away."""
     settings: dict[str, Any] = {**TINY, "codecs": ("byte", "spm:vocab_size=400"), "output": tmp_path / "out"}

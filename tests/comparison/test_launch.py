@@ -67,6 +67,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, bios: list[str]) -> list[
     return results(workspace, jobs)
 
 
+@pytest.mark.slow
 def test_several_processes_give_the_numbers_of_one(tmp_path: Path, bios: list[str], expected: list[JobResult]) -> None:
     """To the bit, with one thread in each."""
     workspace, jobs = planned(tmp_path, bios)
@@ -124,6 +125,7 @@ def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any], probl
         Launch(**settings)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, bios: list[str]) -> None:
     """With the address that was tried."""
     workspace, jobs = planned(tmp_path, bios)
@@ -213,6 +215,7 @@ def test_dask_completes_with_the_same_numbers_though_a_worker_is_killed(tmp_path
     assert [pair.to_dict() for pair in there.pairs] == [pair.to_dict() for pair in here.pairs]
 
 
+@pytest.mark.slow
 def test_shards_merged_are_the_whole(tmp_path: Path, bios: list[str]) -> None:
     """Two shards run three jobs between them, none twice, and merging them runs no other."""
     settings: dict[str, Any] = {

@@ -39,6 +39,7 @@ def test_any_documents_come_back(bundled: LanguageModel, documents: list[str]) -
     assert decompress(bundled, compress(bundled, documents)) == documents
 
 
+@pytest.mark.slow
 def test_documents_that_a_model_knows_become_small(bundled: LanguageModel, bios: list[str]) -> None:
     """The stream takes the model's bits, at most 0.1 % and 64 bits more, and less than a quarter of the text.
 

@@ -80,6 +80,7 @@ def test_resuming_is_exact_in_bfloat16(bios: list[str], tmp_path: Path) -> None:
     assert_same_run(whole, train(bios, tmp_path / "run", resume=True, options=options))
 
 
+@pytest.mark.slow
 def test_resuming_in_the_second_epoch_is_exact(bios: list[str], tmp_path: Path) -> None:
     """The position counts passes, too."""
     whole = train(bios[:60], None)
@@ -96,6 +97,7 @@ def test_resuming_without_a_checkpoint_starts(bios: list[str], tmp_path: Path) -
     assert_same_run(train(bios, None), train(bios, tmp_path / "run", resume=True))
 
 
+@pytest.mark.slow
 def test_a_longer_budget_stretches_what_is_left(bios: list[str], tmp_path: Path) -> None:
     """Evaluations and points of the curve go on at the new pace."""
     with pytest.raises(StoppedError):

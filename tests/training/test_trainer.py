@@ -44,6 +44,7 @@ def trainer_of(documents: list[str], folder: Path, codec: Codec | None = None, *
     return Trainer(config, *stores, budget=budget, options=options, on_step=on_step)
 
 
+@pytest.mark.slow
 def test_it_learns_a_tiny_language() -> None:
     """A few passes over lines that repeat a word bring held-out lines below one bit a byte."""
     model = glm.train(words(400), epochs=30, network=SMALL, options=FP32, validation=words(60, seed=1))
@@ -114,6 +115,7 @@ def test_the_best_weights_are_kept_not_the_last(
     assert np.array_equal(trainer.best_weights["head.bias"], snapshots[1])
 
 
+@pytest.mark.slow
 def test_interrupting_keeps_the_best_so_far(bios: list[str]) -> None:
     """Ctrl-C after some updates returns a model, marked as interrupted."""
 
