@@ -42,13 +42,21 @@ def refusal(read: Callable[[], object]) -> str:
 
 
 def test_what_matches_is_read_as_without_a_lock(locked: Path) -> None:
-    """Files, folders and patterns give the same documents, those without a lock among them."""
-    for names in ([locked / "a.jsonl", locked / "free.txt"], [locked], [str(locked / "*.jsonl")]):
+    """Files and patterns give the same documents, those without a lock among them."""
+    for names in ([locked / "a.jsonl", locked / "free.txt"], [str(locked / "*.jsonl")]):
         assert list(read_locked(names)) == list(read_documents(names))
     check_lock(locked / "a.jsonl")
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", ".", "*.jsonl"])
+def test_the_parts_of_a_split_are_not_read_as_one(locked: Path) -> None:
+    """A folder of several locked parts would mix training and test documents; one of a single part is read."""
+    said = refusal(lambda: read_locked([locked]))
+    assert f"{locked} holds the parts of a split, a.jsonl, b.jsonl; give one of them" in said
+    write_lock(locked, {"a": json.loads((locked / LOCK_FILE).read_text())["parts"]["a"]})
+    assert list(read_locked([locked])) == list(read_documents([locked]))
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "*.jsonl"])
 def test_a_changed_file_is_refused_at_its_end(locked: Path, name: str) -> None:
     """The error names file, hash and count, met and expected, and what to do; a file before it is read."""
     change(locked / "b.jsonl")

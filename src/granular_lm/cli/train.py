@@ -84,6 +84,7 @@ def train(
     json: options.Json = False,
 ) -> None:
     """Train a model. The budget is a time, a number of passes, or a number of bytes; five minutes if none is given."""
+    from granular_lm.corpus.held_out import apart_from
     from granular_lm.corpus.lock import read_locked
     from granular_lm.files import refuse_existing
 
@@ -95,6 +96,8 @@ def train(
     share = _share(valid)
     validation = read([valid]) if share is None else share
     test_documents = _with_text(test, read([test])) if test else None
+    if test_documents is not None:
+        documents = apart_from(documents, test_documents, "test")
 
     from accelerate import PartialState
 

@@ -32,13 +32,14 @@ class _Locked:
     """What a lock file says of one file."""
 
     lock: Path
+    file: str
     documents: int
     sha256: str
     whole_file: bool
 
     @classmethod
     def of(cls, lock: Path, part: Mapping[str, Any]) -> Self:
-        return cls(lock, int(part["documents"]), str(part["sha256"]), part.get("whole_file") is True)
+        return cls(lock, str(part["file"]), int(part["documents"]), str(part["sha256"]), part.get("whole_file") is True)
 
 
 def write_lock(folder: Path, parts: Mapping[str, Mapping[str, Any]], **about: Any) -> None:
@@ -78,7 +79,7 @@ def check_lock(file: str | Path) -> None:
 
 
 def read_locked(
-    paths: Iterable[str | Path],
+    paths: Sequence[str | Path],
     *,
     whole_file: bool = False,
     field: str = FIELD,
@@ -94,9 +95,20 @@ def read_locked(
     """
     read = partial(read_documents, whole_file=whole_file, field=field, column=column, format=format)
     of_any_ending = whole_file or format is not None
+    for name in paths:
+        _refuse_split(name)
     files = [_files(name, of_any_ending=of_any_ending) for name in paths]
     found = [(file, read([file])) for file in chain(*files)]  # all are looked up before the first one is read
     return chain.from_iterable(_checked(file, documents, whole_file, field, format) for file, documents in found)
+
+
+def _refuse_split(name: str | Path) -> None:
+    """Raise for a folder whose lock file names several parts: together they are no documents to train or test on."""
+    files = [part.file for part in _parts(Path(name) / LOCK_FILE)]
+    if len(files) > 1:
+        raise CorpusError(
+            f"{name} holds the parts of a split, {', '.join(files)}; give one of them, such as {Path(name) / files[0]}."
+        )
 
 
 def _files(name: str | Path, *, of_any_ending: bool) -> Sequence[str | Path]:
@@ -136,17 +148,20 @@ def _compared(documents: Iterable[str], file: str | Path, expected: _Locked) -> 
 def _locked_part(file: str | Path) -> _Locked | None:
     """Return what a lock file beside a file says of it, or None where nothing is said."""
     path = Path(file)
-    locks = (_own_lock(path), path.parent / LOCK_FILE)
-    return next((said for lock in locks if lock.is_file() and (said := _read(lock, path.name))), None)
+    said = chain(_parts(_own_lock(path)), _parts(path.parent / LOCK_FILE))
+    return next((part for part in said if part.file == path.name), None)
 
 
-def _read(lock: Path, name: str) -> _Locked | None:
+def _parts(lock: Path) -> list[_Locked]:
+    """Return what a lock file says; nothing if there is none."""
+    if not lock.is_file():
+        return []
     try:
         parts = json.loads(lock.read_text(encoding="utf-8"))["parts"].values()
-        return next((_Locked.of(lock, part) for part in parts if part["file"] == name), None)
+        return [_Locked.of(lock, part) for part in parts]
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise CorpusError(
-            f"{lock} is damaged or cannot be read, so {name} cannot be checked; restore it, or remove it."
+            f"{lock} is damaged or cannot be read, so nothing beside it can be checked; restore it, or remove it."
         ) from error
 
 
