@@ -94,6 +94,7 @@ def test_a_format_holds_for_all_fields(run: Run, posts: Path, tmp_path: Path) ->
         (["clean", "posts.jsonl", "-o", "out", "--scrub", "names"], 2, "'names' to scrub"),
         (["clean", "posts.jsonl", "-o", "out", "--carry", "id"], 1, "no field 'id'"),
         (["clean", "-", "-o", "out", "--carry", "id"], 1, "standard input has lines, which have no field 'id'"),
+        (["split", "-", "-o", "out", "--format", "jsonl", "--group-by", "id"], 1, "standard input can be read once"),
         (["split", "lines.txt", "-o", "out", "--group-by", "id"], 1, "lines.txt has lines, which have no field 'id'"),
         (["clean", "posts.jsonl", "-o", "out", "--jobs", "0"], 2, "jobs=0"),
         (["clean", "posts.jsonl", "-o", "posts.jsonl/out"], 1, "posts.jsonl"),
@@ -148,9 +149,9 @@ def test_score_and_compare_refuse_what_does_not_match_its_lock(
         assert f"{path} is not what data.lock.json beside it says" in err
 
 
-CLEAN_IN_MOUNT = """
+IN_MOUNT = """
 mount -t tmpfs -o {options} none "$1" || exit 77
-"$2" -m granular_lm data clean "$3" -o "$1/out" >&2
+"$2" -m granular_lm data {command} "$3" -o "$1/out" >&2
 code=$?
 ls -A "$1"
 exit $code
@@ -160,12 +161,21 @@ exit $code
 @pytest.mark.parametrize(
     ("options", "said"), [("size=200k", "No space left on device"), ("ro", "Read-only file system")]
 )
-def test_a_full_and_a_read_only_disk(tmp_path: Path, bios: list[str], options: str, said: str) -> None:
+@pytest.mark.parametrize("command", ["clean", "split"])
+def test_a_full_and_a_read_only_disk(tmp_path: Path, bios: list[str], options: str, said: str, command: str) -> None:
     """One line says what the system said, and nothing half-written is left."""
     source, place = tmp_path / "a.txt", tmp_path / "disk"
     source.write_text("\n".join(f"{bio} {number}" for number in range(20) for bio in bios), encoding="utf-8")
     place.mkdir()
-    script = ["sh", "-c", CLEAN_IN_MOUNT.format(options=options), "sh", str(place), sys.executable, str(source)]
+    script = [
+        "sh",
+        "-c",
+        IN_MOUNT.format(options=options, command=command),
+        "sh",
+        str(place),
+        sys.executable,
+        str(source),
+    ]
     try:
         done = subprocess.run(["unshare", "-r", "-m", *script], capture_output=True, encoding="utf-8")
     except FileNotFoundError:

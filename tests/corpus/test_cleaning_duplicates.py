@@ -1,4 +1,4 @@
-"""Exact and near-duplicates: signatures, bands and clusters against what is obvious."""
+"""Near-duplicates: signatures, bands and clusters against what is obvious."""
 
 from itertools import chain
 from pathlib import Path
@@ -9,7 +9,7 @@ from datasketch import MinHash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from granular_lm.corpus.cleaning.duplicates import DocumentHashes, near_duplicate_clusters
+from granular_lm.corpus.cleaning.duplicates import near_duplicate_clusters
 from granular_lm.corpus.cleaning.signatures import NUM_VALUES, SHINGLE, folded, shingle_hashes, signatures
 from granular_lm.corpus.cleaning.workers import WAITING_EACH, workers
 
@@ -127,11 +127,3 @@ def test_few_chunks_wait_for_processes() -> None:
         assert [next(results) for _ in range(10)] == list(range(10))
         assert len(taken) <= 10 + 2 * WAITING_EACH
         assert list(results) == list(range(10, 100))
-
-
-@given(st.lists(st.sampled_from(["a", "A", "b", "", " ", "\udcff"])))
-def test_the_first_of_equal_documents_is_known(documents: list[str]) -> None:
-    """Exactly what did not occur before is first."""
-    hashes = DocumentHashes()
-    assert list(hashes.noting(documents)) == documents
-    assert hashes.is_first().tolist() == [text not in documents[:place] for place, text in enumerate(documents)]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from granular_lm.corpus.cleaning.changes import mender, nfc, strip
 from granular_lm.corpus.cleaning.filters import language_filter, length_filter, script_filter
 from granular_lm.corpus.cleaning.options import CleaningOptions
-from granular_lm.corpus.cleaning.steps import steps_of, take_steps
+from granular_lm.corpus.cleaning.steps import MOST_LOST, steps_of, take_steps
 from granular_lm.corpus.scripts import known_scripts, letters_by_script
 from granular_lm.errors import OptionError
 from granular_lm.text import to_bytes
@@ -96,6 +96,15 @@ def test_steps_are_taken_in_their_order() -> None:
     after, counts = take_steps(options, texts)
     assert after == ["<url>", "café", None, None, None, "Grace"]
     assert counts.tolist() == [[1, 0], [1, 0], [1, 0], [0, 3], [0, 0]]
+
+
+def test_what_is_far_too_long_is_dropped_unchanged() -> None:
+    """A text that no change could bring within the limit takes no step but the one that drops it."""
+    options = CleaningOptions(strip=True, max_bytes=5)
+    texts = [" " * MOST_LOST + "Grace", " " * (MOST_LOST + 1) + "Grace"]
+    after, counts = take_steps(options, texts)
+    assert after == ["Grace", None]
+    assert counts.tolist() == [[1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from granular_lm.corpus.jsonl import write_jsonl
 from granular_lm.corpus.lock import LOCK_FILE
 from granular_lm.corpus.readers import read_documents
 from granular_lm.corpus.split import (
@@ -265,6 +266,19 @@ def test_a_written_split_is_read_back(raw: list[bytes], others: list[str], seed:
         expected = ["train", "valid"] if others else ["train"]
         assert list(lock["parts"]) == expected
         assert {path.name for path in out.iterdir()} == {LOCK_FILE, *(f"{name}.jsonl" for name in expected)}
+
+
+@given(st.lists(st.tuples(any_text, any_text)), any_text)
+def test_lines_are_those_of_json(rows: list[tuple[str, str]], name: str) -> None:
+    """A written line is what `json.dumps` makes of the object, further fields and their names included."""
+    assume(name != "text")
+    documents = [to_text(to_bytes(text)) for text, _ in rows]
+    values = [value for _, value in rows]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.jsonl"
+        write_jsonl(documents, path, {name: values})
+        expected = [json.dumps({"text": text, name: value}) for text, value in zip(documents, values, strict=True)]
+        assert path.read_text(encoding="ascii").splitlines() == expected
 
 
 SURROGATES = ["\ud83d\ude00", "\ud83d\udcff", "x\udbff\udc80\ud800\udc00"]

@@ -1,6 +1,5 @@
 """``granular-lm data split``: train, valid and test parts with a lock file."""
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,54 +39,30 @@ def split(
     from granular_lm.corpus.cleaning import group_field
     from granular_lm.corpus.fields import read_field
     from granular_lm.corpus.readers import read_documents
-    from granular_lm.corpus.split import split_documents, write_split
-    from granular_lm.files import refuse_existing
+    from granular_lm.corpus.split_folder import split_to_folder
 
-    refuse_existing(output)
-    documents = list(read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file))
+    documents = read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file)
     group_by = group_by or group_field(data)
-    groups = _groups(documents, group_by, read_field(data, group_by, format=file_format)) if group_by else None
-    num_read = len(documents)
-    if not keep_duplicates:
-        documents, groups = _without_duplicates(documents, groups)
-    parts = split_documents(documents, valid=valid, test=test, seed=seed, groups=groups, stratify=stratify or [])
-    write_split(
-        parts,
+    done = split_to_folder(
+        documents,
         output,
+        valid=valid,
+        test=test,
         seed=seed,
-        source=[Path(name).name for name in data],
-        shares={"valid": valid, "test": test},
         group_by=group_by,
-        stratify=stratify or [],
+        groups=read_field(data, group_by, format=file_format) if group_by else (),
+        stratify=stratify or (),
+        keep_duplicates=keep_duplicates,
+        source=[Path(name).name for name in data],
     )
-    counts = {"train": len(parts.train), "valid": len(parts.valid), "test": len(parts.test)}
-    dropped = num_read - len(documents)
+    counts = {name: done[name] for name in ("train", "valid", "test")}
     if json:
-        print_json({"output": str(output), **counts, "exact_duplicates_dropped": dropped, "group_by": group_by})
+        print_json({"output": str(output), **counts, "exact_duplicates_dropped": done["dropped"], "group_by": group_by})
         return
     print_facts(
         {
             **{name: f"{count:,} documents" for name, count in counts.items()},
-            "dropped": f"{dropped:,} exact duplicates",
-            **({"groups": f"{len(set(groups)):,}, by {group_by!r}"} if groups is not None else {}),
+            "dropped": f"{done['dropped']:,} exact duplicates",
+            **({"groups": f"{done['groups']:,}, by {group_by!r}"} if group_by else {}),
         }
     )
-
-
-def _groups(documents: Sequence[str], name: str, values: Iterable[str]) -> list[str]:
-    """Return the value of a field for each document."""
-    from granular_lm.corpus.fields import paired
-
-    return [value for _, value in paired(documents, name, values)]
-
-
-def _without_duplicates(documents: Sequence[str], groups: Sequence[str] | None) -> tuple[list[str], list[str] | None]:
-    """Return each document once, where it first stands, with its group."""
-    from granular_lm.corpus.split import drop_exact_duplicates
-
-    if groups is None:
-        return drop_exact_duplicates(documents), None
-    first: dict[str, str] = {}
-    for text, group in zip(documents, groups, strict=True):
-        first.setdefault(text, group)
-    return list(first), list(first.values())

@@ -1,6 +1,6 @@
-"""Clusters of documents dealt out to parts, evenly over strata.
+"""Which part documents fall to: groups lined up by a keyed hash and cut, or clusters dealt out evenly over strata.
 
-Clusters are lined up by stratum and, in each, by a keyed hash. One after another goes to the part that is furthest
+To deal, clusters are lined up by stratum and, in each, by the hash. One after another goes to the part that is furthest
 behind its share, counted in documents. With three parts, none is ever off by more than 4/3 of the largest cluster, nor
 by more than twice that cluster in one stratum; and a cluster that is too large for a small part goes to the largest.
 """
@@ -11,6 +11,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from granular_lm.corpus.clusters import Indices
+
+
+def last_of_parts(groups: NDArray[np.uint64], sizes: NDArray[np.int64], shares: Sequence[float]) -> NDArray[np.uint64]:
+    """Return the last group of each part but the rest, where the parts follow one another.
+
+    Args:
+        groups: Their hashes, from the smallest on, more of them than shares.
+        sizes: The documents of each group.
+        shares: Of all documents, for each part.
+    """
+    ends = np.cumsum(sizes)
+    cut, last = 0, []
+    for left, share in zip(range(len(shares), 0, -1), shares, strict=True):
+        filled = ends[cut - 1] if cut else 0
+        cut = _nearest(ends, filled + share * ends[-1], cut + 1, len(groups) - left)
+        last.append(groups[cut - 1])
+    return np.array(last, dtype=np.uint64)
+
+
+def _nearest(ends: NDArray[np.int64], goal: float, fewest: int, most: int) -> int:
+    """Return how many groups, ``fewest`` to ``most``, end nearest to ``goal`` documents; the fewer of two."""
+    above = int(np.searchsorted(ends, goal)) + 1
+    return min((min(max(count, fewest), most) for count in (above - 1, above)), key=lambda n: abs(ends[n - 1] - goal))
 
 
 def deal(hashes: NDArray[np.uint64], clusters: Indices, strata: Indices, shares: Sequence[float]) -> Indices:

@@ -1,19 +1,14 @@
 """Labels that keep documents together: an author's, or a cluster's."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
-
-import numpy as np
 
 from granular_lm.corpus.clusters import Indices, with_equal
 from granular_lm.corpus.fields import paired
-from granular_lm.text import to_bytes
-
-HASH_BYTES = 8
+from granular_lm.corpus.hashes import TextHashes
 
 
 class GroupLabels:
-    """Notes the label of each document that passes by, as eight bytes of its hash.
+    """Notes the label of each document that passes by.
 
     Args:
         labels: One for each document, or None where there are none.
@@ -21,7 +16,7 @@ class GroupLabels:
 
     def __init__(self, labels: Iterable[str] | None) -> None:
         self._labels = labels
-        self._heads = bytearray()
+        self._hashes = TextHashes()
 
     def noting(self, documents: Iterable[str]) -> Iterator[str]:
         """Pass documents on.
@@ -32,12 +27,11 @@ class GroupLabels:
         if self._labels is None:
             yield from documents
             return
-        for text, label in paired(documents, "group", self._labels):
-            self._heads += hashlib.blake2b(to_bytes(label), digest_size=HASH_BYTES).digest()
+        for text, _ in paired(documents, "group", self._hashes.noting(self._labels)):
             yield text
 
     def joined(self, clusters: Indices) -> Indices:
         """Return clusters with all documents of one label brought together."""
         if self._labels is None:
             return clusters
-        return with_equal(clusters, np.frombuffer(self._heads, dtype=np.uint64))
+        return with_equal(clusters, self._hashes.values)

@@ -7,21 +7,22 @@ document whose twin was trained on measures memory, so near-duplicates always go
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from granular_lm.corpus.clusters import Indices, with_equal
-from granular_lm.corpus.dealing import deal
+from granular_lm.corpus.dealing import deal, last_of_parts
 from granular_lm.corpus.grouping import GroupLabels
 from granular_lm.corpus.jsonl import write_jsonl
 from granular_lm.corpus.lock import write_lock
+from granular_lm.corpus.pieces import in_pieces, single_spaced
 from granular_lm.corpus.strata import StrataTally
 from granular_lm.corpus.stream import DocumentsDigest, in_chunks
 from granular_lm.errors import CorpusError, OptionError
@@ -40,6 +41,10 @@ class Split:
     train: list[str]
     valid: list[str]
     test: list[str]
+
+
+class PartDocuments(Sized, Iterable[str], Protocol):
+    """The documents of a part, held in memory or not."""
 
 
 class Part(IntEnum):
@@ -110,12 +115,14 @@ def part_of_documents(
         OptionError: A share is not in [0, 1), or they leave nothing to train on; or a stratum is unknown.
         CorpusError: There are fewer distinct documents than parts, or not one label for each document.
     """
-    _check_shares(valid, test)
+    check_shares(valid, test)
     shares = {part: share for part, share in ((Part.TEST, test), (Part.VALID, valid)) if share > 0}
     parts = np.array([*shares, Part.TRAIN], dtype=np.int8)
     if groups is None and not stratify:
         hashes = _keyed_hashes(documents, seed)
-        return parts[np.searchsorted(_last_hashes(hashes, shares), hashes)]
+        groups_met, sizes = np.unique(hashes, return_counts=True)
+        _check_enough(len(groups_met), len(hashes), [Part.TRAIN, *reversed(shares)])
+        return parts[np.searchsorted(last_of_parts(groups_met, sizes, list(shares.values())), hashes)]
     strata, labels = StrataTally(stratify), GroupLabels(groups)
     hashes = _keyed_hashes(labels.noting(strata.noting(documents)), seed)
     clusters = labels.joined(with_equal(np.arange(len(hashes)), hashes))
@@ -124,7 +131,8 @@ def part_of_documents(
     return part_of
 
 
-def _check_shares(valid: float, test: float) -> None:
+def check_shares(valid: float, test: float) -> None:
+    """Raise `OptionError` for a share that is not in [0, 1), or if shares leave nothing to train on."""
     for name, share in (("valid", valid), ("test", test)):
         if not isinstance(share, int | float) or not 0 <= share < 1:
             raise OptionError(f"{name}={share!r} is not accepted; give a share of at least 0 and below 1.")
@@ -141,25 +149,6 @@ def _keyed_hashes(documents: Iterable[str], seed: int) -> NDArray[np.uint64]:
     for text in documents:
         heads += hashlib.blake2b(to_bytes(near_duplicate_key(text)), key=secret).digest()[:HASH_BYTES]
     return np.frombuffer(heads, dtype=f">u{HASH_BYTES}").astype(np.uint64)
-
-
-def _last_hashes(hashes: NDArray[np.uint64], shares: dict[Part, float]) -> NDArray[np.uint64]:
-    """Return the largest hash in each part of ``shares``, which follow one another from the smallest hash on."""
-    groups, sizes = np.unique(hashes, return_counts=True)
-    _check_enough(len(groups), len(hashes), [Part.TRAIN, *reversed(shares)])
-    ends = np.cumsum(sizes)
-    cut, last = 0, []
-    for left, share in zip(range(len(shares), 0, -1), shares.values(), strict=True):
-        filled = ends[cut - 1] if cut else 0
-        cut = _nearest(ends, filled + share * len(hashes), cut + 1, len(groups) - left)
-        last.append(groups[cut - 1])
-    return np.array(last, dtype=np.uint64)
-
-
-def _nearest(ends: NDArray[np.int64], goal: float, fewest: int, most: int) -> int:
-    """Return how many groups, ``fewest`` to ``most``, end nearest to ``goal`` documents; the fewer of two."""
-    above = int(np.searchsorted(ends, goal)) + 1
-    return min((min(max(count, fewest), most) for count in (above - 1, above)), key=lambda n: abs(ends[n - 1] - goal))
 
 
 def _check_enough(groups: int, documents: int, parts: list[Part]) -> None:
@@ -194,10 +183,14 @@ def near_duplicate_key(text: str) -> str:
         >>> near_duplicate_key(" ☕  29 ")
         '☕ 29'
     """
+    return "".join(map(_letters, in_pieces(text))) or single_spaced(in_pieces(text))
+
+
+def _letters(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold()
     if "@" in folded or "://" in folded or "www." in folded:  # else the search for links takes most of the time
         folded = LINK.sub("", folded)
-    return folded.translate(_KEPT) or " ".join(text.split())
+    return folded.translate(_KEPT)
 
 
 class _KeptCharacters(dict[int, int | None]):
@@ -252,5 +245,16 @@ def write_split(
     """
     parts = {part.name.lower(): getattr(split, part.name.lower()) for part in Part}
     with new_folder(Path(folder)) as work:
-        written = {name: write_jsonl(texts, work / f"{name}.jsonl") for name, texts in parts.items() if texts}
-        write_lock(work, written, seed=seed, source=[str(path) for path in source], **about)
+        write_parts(parts, work, seed=seed, source=[str(path) for path in source], **about)
+
+
+def write_parts(parts: Mapping[str, PartDocuments], folder: Path, **about: Any) -> None:
+    """Write the files of parts by their names, and the lock file, into a folder that is there.
+
+    Args:
+        parts: Documents, of which there may be none; then no file is written.
+        folder: Where to.
+        about: How the split was made, for the lock file.
+    """
+    written = {name: write_jsonl(texts, folder / f"{name}.jsonl") for name, texts in parts.items() if len(texts)}
+    write_lock(folder, written, **about)

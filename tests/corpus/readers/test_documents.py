@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,16 @@ loaded = sorted({set(HEAVY)!r} & (set(sys.modules) - before))
 assert not loaded, loaded
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_a_long_line_is_held_twice_at_most(tmp_path: Path, name: str) -> None:
+    """Whoever has room for a document and once more for it can read it, and the next one needs no more."""
+    lines = ["words " * 1_000_000, "b"]
+    path = written(tmp_path, name, "\n".join(json.dumps({"text": each}) if "json" in name else each for each in lines))
+    tracemalloc.start()
+    try:
+        assert [len(text) for text in read_documents(path)] == [6_000_000, 1]
+        assert tracemalloc.get_traced_memory()[1] < 2.1 * 6_000_000
+    finally:
+        tracemalloc.stop()

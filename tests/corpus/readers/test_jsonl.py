@@ -91,6 +91,9 @@ def test_an_object_of_100_megabytes(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ('{"text": "a"}\n{"text": \n', ("a.jsonl:2:", "is not JSON", '{"text": "hello"}')),
+        ('{"text":\n"a"}', ("a.jsonl:1:", "is not JSON")),
+        ('{"text": "a"}\n{"text": "b"}{"text": "c"}\n{"text":\n"d"}', ("a.jsonl:2:", "is not JSON (Extra data")),
+        ('{"text": "a"}\n{"text": "b\n"}', ("a.jsonl:2:", "is not JSON")),
         ("[" * 100_000, ("a.jsonl:1:", "is not JSON")),
         ("1" * 5000, ("a.jsonl:1:", "is not JSON")),
         ('\n["a"]', ("a.jsonl:2:", "['a'] is not an object", '{"text": "hello"}')),

@@ -1,4 +1,4 @@
-"""Documents that are there already, as they are or nearly so.
+"""Documents that are nearly there already.
 
 Signatures stand in a file; of each document, some dozens of bytes are held. To compare only what may be alike,
 signatures are cut into bands of several values: similar documents agree on all of some band, others hardly ever. In
@@ -7,7 +7,6 @@ first of its band. So a pair may be missed, the rarer the more alike it is; what
 the signatures.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from granular_lm.corpus.cleaning.workers import Map
 from granular_lm.corpus.clusters import Indices, joined
 from granular_lm.corpus.stream import in_chunks
 from granular_lm.mapped import ArrayWriter, map_array, release_pages
-from granular_lm.text import to_bytes
 
 Hashes = NDArray[np.uint64]
 
@@ -28,30 +26,6 @@ ROWS_AT_ONCE = 2**14
 PAIRS_AT_ONCE = 2**11  # of rows all over the file, and the system maps some pages around each
 COST_OF_MISSES = 0.95
 """How much a pair that is missed counts against one that is compared in vain when bands are chosen."""
-
-
-class DocumentHashes:
-    """Eight bytes of the hash of each document that passes by.
-
-    Two documents that share them count as one; among ten million there is such a pair once in some hundred thousand
-    times.
-    """
-
-    def __init__(self) -> None:
-        self._heads = bytearray()
-
-    def noting(self, documents: Iterable[str]) -> Iterator[str]:
-        """Pass documents on."""
-        for text in documents:
-            self._heads += hashlib.blake2b(to_bytes(text), digest_size=8).digest()
-            yield text
-
-    def is_first(self) -> NDArray[np.bool_]:
-        """Return whether each document is met for the first time, shape (documents,)."""
-        hashes = np.frombuffer(self._heads, dtype=np.uint64)
-        mask = np.zeros(len(hashes), dtype=bool)
-        mask[np.unique(hashes, return_index=True)[1]] = True
-        return mask
 
 
 def near_duplicate_clusters(documents: Iterable[str], threshold: float, folder: Path, run: Map = map) -> Indices:

@@ -16,7 +16,7 @@ LANGUAGE_CHARACTERS = 10_000
 def length_filter(min_bytes: int, max_bytes: int | None) -> Filter:
     """Return whether a document has so many raw bytes."""
     most = float("inf") if max_bytes is None else max_bytes
-    return lambda text: min_bytes <= len(to_bytes(text)) <= most
+    return lambda text: len(text) <= most and min_bytes <= len(to_bytes(text)) <= most
 
 
 def script_filter(scripts: Sequence[str]) -> Filter:

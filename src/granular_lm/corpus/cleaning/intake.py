@@ -7,10 +7,10 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.corpus.cleaning.duplicates import DocumentHashes
 from granular_lm.corpus.cleaning.options import CleaningOptions
 from granular_lm.corpus.cleaning.steps import steps_of, take_steps
 from granular_lm.corpus.cleaning.workers import Map
+from granular_lm.corpus.hashes import TextHashes
 from granular_lm.corpus.stream import in_chunks
 from granular_lm.text import to_bytes
 
@@ -38,7 +38,7 @@ class Intake(Iterable[str]):
         self._options = options
         self._run = run
         self._passes = bytearray()
-        self._hashes = DocumentHashes()
+        self._hashes = TextHashes()
         self.num_bytes = 0
         self.counts = np.zeros((len(steps_of(options)), 2), dtype=np.int64)
 

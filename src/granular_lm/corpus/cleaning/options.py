@@ -20,7 +20,7 @@ class CleaningOptions:
         strip: Take white space and byte order marks away from both ends.
         scrub: Traces to replace, names from `granular_lm.corpus.cleaning.scrubbing.TRACES`.
         min_bytes: Fewest raw bytes of a document that is kept.
-        max_bytes: Most raw bytes of a document that is kept.
+        max_bytes: Most raw bytes of a document that is kept; what has a million more is dropped before it is changed.
         scripts: Keep documents more than half of whose letters are of these; names as ``Latin`` or ``Han``.
         languages: Keep documents that py3langid takes for one of these; codes as ``en``. On short strings it is
             often wrong.

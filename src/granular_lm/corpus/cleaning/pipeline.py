@@ -21,7 +21,7 @@ from granular_lm.corpus.cleaning.signatures import NUM_VALUES, SHINGLE
 from granular_lm.corpus.cleaning.steps import Step, steps_of
 from granular_lm.corpus.cleaning.workers import Map, workers
 from granular_lm.corpus.clusters import Indices
-from granular_lm.corpus.fields import paired
+from granular_lm.corpus.fields import selected
 from granular_lm.corpus.jsonl import write_jsonl
 from granular_lm.corpus.lock import write_lock
 from granular_lm.corpus.store import DocumentStore, SelectedDocuments
@@ -77,7 +77,7 @@ def clean(
         is_first = intake.is_first()
         clusters = _clusters(store.where(is_first), options, Path(scratch), run)
         is_kept = _kept(is_first, clusters, options)
-        fields = {name: _values(name, values, intake.of_all(is_kept)) for name, values in carried.items()}
+        fields = {name: selected(name, values, intake.of_all(is_kept)) for name, values in carried.items()}
         if options.near == "keep":
             fields[GROUP_FIELD] = map(str, clusters.tolist())
         about = write_jsonl(store.where(is_kept), work / DOCUMENTS_FILE, fields)
@@ -110,11 +110,6 @@ def _kept(is_first: Mask, clusters: Indices, options: CleaningOptions) -> Mask:
     if options.near != "keep":
         is_kept[is_first] = clusters == np.arange(len(clusters))
     return is_kept
-
-
-def _values(name: str, values: Iterable[str], is_kept: Mask) -> Iterator[str]:
-    """Return the values of a field for the documents that are kept."""
-    return (value for kept, value in paired(is_kept.tolist(), name, values) if kept)
 
 
 def _described(steps: Sequence[Step], counts: NDArray[np.int64]) -> Iterator[dict[str, Any]]:

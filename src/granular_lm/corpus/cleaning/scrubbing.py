@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from granular_lm.corpus.pieces import in_pieces
 from granular_lm.errors import OptionError
 
 WORD = r"a-z0-9\u00c0-\u06ff"  # letters of scripts that put spaces between words: in others, a word would go, too
@@ -87,6 +88,10 @@ def scrub(text: str, kinds: Sequence[str] = tuple(TRACES)) -> str:
         >>> scrub("since 2019-2020, v1.12.3, $1 200 000", ["phones"])
         'since 2019-2020, v1.12.3, $1 200 000'
     """
+    return "".join([_scrubbed(piece, kinds) for piece in in_pieces(text)])
+
+
+def _scrubbed(text: str, kinds: Sequence[str]) -> str:
     scrubbed = _scrubbed_once(text, kinds)
     while scrubbed != text:  # what stood beside a trace may only now stand alone
         text, scrubbed = scrubbed, _scrubbed_once(scrubbed, kinds)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from granular_lm.corpus.cleaning.packages import needed_for
+from granular_lm.corpus.pieces import in_pieces, single_spaced
 
 Signatures = NDArray[np.uint32]
 
@@ -47,7 +48,7 @@ def folded(text: str) -> str:
         >>> folded("Ｈello,  World\n")
         'hello, world'
     """
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return single_spaced(unicodedata.normalize("NFKC", piece).casefold() for piece in in_pieces(text))
 
 
 def shingle_hashes(text: str) -> Iterator[NDArray[np.uint64]]:

@@ -1,7 +1,7 @@
 """The steps that look at one document at a time, in the order in which they are taken."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import Any
 
@@ -14,6 +14,9 @@ from granular_lm.corpus.cleaning.options import CleaningOptions
 from granular_lm.corpus.cleaning.scrubbing import TRACES, scrub
 
 CHANGED, DROPPED = 0, 1
+MOST_LOST = 2**20
+"""A text with so many characters more than `max_bytes` is dropped unchanged: changes do not take that much away, and to
+look for what they take would cost minutes and several times the memory of the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,14 @@ def _changes(options: CleaningOptions) -> list[Step]:
     if options.scrub:
         placeholders = {kind: trace.placeholder for kind, trace in TRACES.items() if kind in options.scrub}
         steps.append(_change("scrub", partial(scrub, kinds=tuple(placeholders)), placeholders))
-    return steps
+    if options.max_bytes is None:
+        return steps
+    return [replace(step, apply=partial(_if_within, options.max_bytes + MOST_LOST, step.apply)) for step in steps]
+
+
+def _if_within(most: int, apply: Callable[[str], str | None], text: str) -> str | None:
+    """Return what a step makes of a text, or the text where it has more characters."""
+    return apply(text) if len(text) <= most else text
 
 
 def _filters(options: CleaningOptions) -> list[Step]:

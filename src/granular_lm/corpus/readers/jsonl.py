@@ -3,39 +3,58 @@
 import json
 import reprlib
 from collections.abc import Iterator
-from itertools import chain
+from json.scanner import make_scanner
 
 from granular_lm.corpus.readers.columns import listed
 from granular_lm.corpus.readers.lines import text_blocks
 from granular_lm.corpus.readers.source import Source
 from granular_lm.errors import CorpusError
 
-_DECODER = json.JSONDecoder()
-_BLANKS = " \t\r"
+_scan = make_scanner(json.JSONDecoder())  # type: ignore[arg-type]  # `json.loads` less the calls around it
 
 
 def jsonl_documents(source: Source, *, field: str) -> Iterator[str]:
     """Yield the field of each object; blank lines are skipped."""
-    lines = chain.from_iterable(block.removesuffix("\n").split("\n") for block in text_blocks(source))
-    for number, line in enumerate(lines, start=1):
-        text = _field_of(line, field)
-        if isinstance(text, str):
-            yield text
-        elif line.strip():
-            yield _document(line, field, f"{source.name}:{number}")
+    number = 1
+    for block in text_blocks(source):
+        fields = _fields(block, field)
+        documents = _documents(block, field, source.name, number) if fields is None else fields
+        number += block.count("\n") + 1
+        del block  # which may be a huge line, beside the document that is in it
+        yield from documents
 
 
-def _field_of(line: str, field: str) -> object:
-    """Return the field of an object that fills its line; None for whatever needs a closer look."""
+def _fields(block: str, field: str) -> list[str] | None:
+    """Return the field of the object on each line; None if any line needs a closer look.
+
+    Each value begins a line and ends one, so as many values as lines are one a line.
+    """
+    texts, start = [], 0
     try:
-        value, end = _DECODER.raw_decode(line)
-        return value[field] if not line[end:].strip(_BLANKS) else None
-    except (ValueError, LookupError, TypeError, RecursionError):
+        while True:
+            value, end = _scan(block, start)
+            text = value[field]
+            if not isinstance(text, str):
+                return None
+            texts.append(text)
+            if end == len(block):
+                return texts if len(texts) == block.count("\n") + 1 else None
+            if block[end] != "\n":
+                return None
+            start = end + 1
+    except (StopIteration, ValueError, LookupError, TypeError, RecursionError):
         return None
 
 
+def _documents(block: str, field: str, name: str, first: int) -> Iterator[str]:
+    """Yield the same as `_fields`, line by line."""
+    for number, line in enumerate(block.split("\n"), start=first):
+        if line.strip():
+            yield _document(line, field, f"{name}:{number}")
+
+
 def _document(line: str, field: str, place: str) -> str:
-    """Return the same as `_field_of`, or say what is wrong with the line."""
+    """Return the field of the object that fills a line, or say what is wrong with it."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:

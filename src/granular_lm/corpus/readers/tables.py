@@ -55,7 +55,7 @@ def _rows(source: Source, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 def _lines(source: Source) -> Iterator[str]:
     """Return each line with its line feed: a field in quotes keeps it."""
-    return chain.from_iterable(StringIO(block, newline="\n") for block in text_blocks(source))
+    return chain.from_iterable(StringIO(f"{block}\n", newline="\n") for block in text_blocks(source))
 
 
 def _next_row(reader: Iterator[list[str]]) -> list[str] | None:

@@ -17,25 +17,25 @@ logger = logging.getLogger(__name__)
 
 def txt_documents(source: Source) -> Iterator[str]:
     """Return each line without its line feed."""
-    return chain.from_iterable(_lines(block) for block in _looked_at(source))
+    return chain.from_iterable(map(_lines, line_blocks(_looked_at(source))))
 
 
 def _lines(block: bytes) -> list[str]:
-    return to_text(block.removesuffix(b"\n")).split("\n")
+    return to_text(block).split("\n")
 
 
 def _looked_at(source: Source) -> Iterator[bytes]:
-    """Yield the blocks of lines, having warned of what the first one shows of the whole."""
-    for index, block in enumerate(line_blocks(source)):
+    """Yield the pieces of a file, having warned of what the first one shows of the whole."""
+    for index, piece in enumerate(filter(None, source.chunks())):
         if not index:
-            _warn(block, source.name)
-        yield block
+            _warn(piece, source.name)
+        yield piece
 
 
-def _warn(block: bytes, name: str) -> None:
-    if block.startswith(UTF16_MARKS):
+def _warn(piece: bytes, name: str) -> None:
+    if piece.startswith(UTF16_MARKS):
         logger.warning("%s begins as UTF-16 does, and is read byte by byte; save it as UTF-8 if it is text.", name)
-    elif 2 * block.count(b"\r\n") > block.count(b"\n"):
+    elif 2 * piece.count(b"\r\n") > piece.count(b"\n"):
         logger.warning(
             "%s: most lines end in CR LF, and the CR is kept as the end of each document; "
             "to lose it, write the file anew with tr -d '\\r'.",
