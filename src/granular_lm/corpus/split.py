@@ -163,10 +163,11 @@ def _check_enough(groups: int, documents: int, parts: list[Part]) -> None:
 def _check_none_empty(part_of: NDArray[np.int8], clusters: Indices, parts: list[Part]) -> None:
     for part in parts:
         if part not in part_of:
-            groups, sizes = np.unique(clusters, return_counts=True)
+            sizes = np.unique(clusters, return_counts=True)[1]
             raise CorpusError(
-                f"the {part.name.lower()} part would be empty: the corpus has {len(groups)} groups, the largest with "
-                f"{sizes.max(initial=0)} of {len(clusters)} documents; give more documents, or a greater share."
+                f"the {part.name.lower()} part would be empty: near-duplicates and documents of one label stay "
+                f"together, and the largest of such groups has {sizes.max(initial=0)} of {len(clusters)} documents; "
+                "group by something else, give more documents, or a greater share."
             )
 
 

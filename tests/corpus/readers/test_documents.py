@@ -63,7 +63,29 @@ def test_a_format_stands_above_the_name(tmp_path: Path, name: str) -> None:
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     """With those that are known, at the call."""
     said = message(lambda: read_documents(tmp_path, format="json"), OptionError)
-    assert "format='json' is none; accepted: txt, jsonl, csv, tsv, parquet." in said
+    assert "format='json' is not accepted; give one of txt, jsonl, csv, tsv, parquet." in said
+
+
+@pytest.mark.parametrize(
+    ("names", "how", "problem"),
+    [
+        (["a.jsonl", "a.txt"], {"column": "bio"}, "column='bio' is not accepted: there is no table"),
+        (["a.csv", "a.txt"], {"field": "bio"}, "field='bio' is not accepted: there is no .jsonl"),
+    ],
+)
+def test_a_name_that_belongs_to_no_file_is_refused(
+    tmp_path: Path, names: list[str], how: dict[str, str], problem: str
+) -> None:
+    """Else another text than the one that is meant would be read without a word; one of several files is enough."""
+    contents = {"a.jsonl": '{"text": "a", "bio": "b"}', "a.csv": "text,bio\na,b", "a.txt": "c"}
+    paths = {name: written(tmp_path, name, content) for name, content in contents.items()}
+    assert problem in message(lambda: read_documents([paths[name] for name in names], **how), OptionError)  # type: ignore[arg-type]
+    assert "b" in list(read_documents(list(paths.values()), **how))  # type: ignore[arg-type]
+
+
+def test_a_name_that_is_empty_is_refused() -> None:
+    """It is a shell's variable that was not set, not the folder one happens to be in."""
+    assert "the name of a file is empty" in message(lambda: read_documents([""]))
 
 
 def test_nothing_is_imported_before_it_is_needed(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_data_set_that_is_not_there_is_refused_at_the_call(tmp_path: Path) -> 
 
 def test_a_data_set_is_no_whole_file(data_set: str) -> None:
     """What has no bytes cannot be one document."""
-    with pytest.raises(CorpusError, match="leave out whole_file"):
+    with pytest.raises(CorpusError, match="name a column instead"):
         read_documents(data_set, whole_file=True)
 
 

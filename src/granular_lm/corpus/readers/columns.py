@@ -21,10 +21,9 @@ def chosen_column(columns: Sequence[str], column: str | None, place: str) -> str
     """
     chosen = column if column is not None else columns[0] if len(columns) == 1 else DEFAULT_COLUMN
     if columns.count(chosen) != 1:
-        problem = "two columns are" if chosen in columns else "no column is"
-        raise CorpusError(
-            f"{place}: {problem} called {chosen!r}; the columns are {listed(columns)}. Set column to one of them."
-        )
+        met = f"{place}: {'two columns are' if chosen in columns else 'no column is'} called {chosen!r}"
+        advice = "Rename one of the two" if chosen in columns else "Name one of them"
+        raise CorpusError(f"{met}; the columns are {listed(columns)}. {advice}.")
     return chosen
 
 

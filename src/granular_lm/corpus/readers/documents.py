@@ -16,6 +16,8 @@ from granular_lm.corpus.readers.txt import txt_documents
 from granular_lm.errors import CorpusError, OptionError
 from granular_lm.text import to_text
 
+FIELD = "text"
+WHOLE = "whole files"
 Reader = Callable[[Source], Iterator[str]]
 
 
@@ -23,7 +25,7 @@ def read_documents(
     paths: str | Path | Iterable[str | Path],
     *,
     whole_file: bool = False,
-    field: str = "text",
+    field: str = FIELD,
     column: str | None = None,
     format: str | None = None,  # noqa: A002 - the word that everybody uses
 ) -> Iterator[str]:
@@ -47,26 +49,31 @@ def read_documents(
     Raises:
         CorpusNotFoundError: A file is not there.
         CorpusError: A file cannot be read, or something in it is no document; the message names the line.
-        OptionError: The format is none.
+        OptionError: The format is none, or a field or column is given and nothing has one.
     """
     if format is not None and format not in FORMATS:
-        raise OptionError(f"format={format!r} is none; accepted: {', '.join(FORMATS)}.")
+        raise OptionError(f"format={format!r} is not accepted; give one of {', '.join(FORMATS)}.")
     readers = _readers(field, column)
     found: list[Callable[[], Iterator[str]]] = []
+    formats: set[str] = set()
     for name in [paths] if isinstance(paths, str | Path) else paths:
         if str(name).startswith(HUB):
             _refuse_whole(str(name), whole_file)
             found.append(hub_documents(str(name), column))
+            formats.add(HUB)
             continue
         for source in find_sources(name, of_any_ending=whole_file or format is not None):
-            reader = _whole_document if whole_file else readers[format or format_of(source)]
-            found.append(partial(reader, source))
+            form = WHOLE if whole_file else format or format_of(source)
+            found.append(partial(readers[form], source))
+            formats.add(form)
+    _refuse_unused(formats, field, column)
     return chain.from_iterable(read() for read in found)
 
 
 def _readers(field: str, column: str | None) -> dict[str, Reader]:
-    """Return the reader of each of `FORMATS`."""
+    """Return the reader of each of `FORMATS`, and of whole files."""
     return {
+        WHOLE: _whole_document,
         "txt": txt_documents,
         "jsonl": partial(jsonl_documents, field=field),
         "csv": partial(table_documents, column=column, delimiter=","),
@@ -81,4 +88,12 @@ def _whole_document(source: Source) -> Iterator[str]:
 
 def _refuse_whole(name: str, whole_file: bool) -> None:
     if whole_file:
-        raise CorpusError(f"{name} is a data set, not a file; leave out whole_file, and name a column.")
+        raise CorpusError(f"{name} is a data set, not a file to be read as one document; name a column instead.")
+
+
+def _refuse_unused(formats: set[str], field: str, column: str | None) -> None:
+    """Raise if the one name that is given belongs to none of the formats; the other kind of name may be meant."""
+    if column not in (None, field) and field == FIELD and not formats & {"csv", "tsv", "parquet", HUB}:
+        raise OptionError(f"column={column!r} is not accepted: there is no table to read; for .jsonl give a field.")
+    if column is None and field != FIELD and "jsonl" not in formats:
+        raise OptionError(f"field={field!r} is not accepted: there is no .jsonl to read; for a table give a column.")

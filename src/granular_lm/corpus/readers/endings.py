@@ -19,8 +19,8 @@ def format_of(source: Source) -> str:
     suffix = _suffix(source.file_name)
     if suffix[1:] not in FORMATS:
         raise CorpusError(
-            f"{source.name} ends in {suffix or 'no suffix'!r}; accepted: {ACCEPTED}. "
-            "Rename it, give its format, or read each file as one document with whole_file."
+            f"{source.name} ends in {repr(suffix) if suffix else 'no format'}; accepted: {ACCEPTED}. "
+            "Rename it, give its format, or have each file read as one document."
         )
     return suffix[1:]
 

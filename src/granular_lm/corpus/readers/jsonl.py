@@ -66,7 +66,7 @@ def _document(line: str, field: str, place: str) -> str:
         raise CorpusError(f"{place}: {reprlib.repr(value)} is not an object; {_expected_object(field)}.")
     if field not in value:
         raise CorpusError(
-            f"{place}: the object has no field {field!r}; it has {listed(value)}. Set field to one that holds text."
+            f"{place}: the object has no field {field!r}; it has {listed(value)}. Name one that holds text."
         )
     text = value[field]
     if not isinstance(text, str):

@@ -32,7 +32,7 @@ def parquet_documents(source: Source, *, column: str | None) -> Iterator[str]:
 
 def _check_type(kind: Any, column: str, name: str) -> None:
     if not TEXT.match(str(kind)):
-        raise CorpusError(f"{name}: column {column!r} holds {kind}; set column to one that holds text.")
+        raise CorpusError(f"{name}: column {column!r} holds {kind}; name one that holds text.")
 
 
 @contextmanager

@@ -26,6 +26,8 @@ def find_sources(name: str | Path, *, of_any_ending: bool) -> list[Source]:
         CorpusNotFoundError: Nothing is there.
         CorpusError: It cannot be read, or is a folder without a file that is meant.
     """
+    if not str(name):
+        raise CorpusNotFoundError("the name of a file is empty; give a file, a folder, or - for standard input.")
     if str(name) == STANDARD_INPUT:
         return [Source(name="standard input", file_name="stdin.txt", open=lambda: nullcontext(sys.stdin.buffer))]
     if is_address(str(name)):

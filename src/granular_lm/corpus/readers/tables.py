@@ -80,6 +80,6 @@ def _check_delimiter(only_column: str, delimiter: str, place: str) -> None:
         if other in only_column:
             raise CorpusError(
                 f"{place}: the only column is called {only_column[:40]!r}, as if {other!r} stood between columns; "
-                f"only {DELIMITERS[delimiter]}s do. Save the file with {DELIMITERS[delimiter]}s, or set column to "
-                "that name."
+                f"only {DELIMITERS[delimiter]}s do. Save the file with {DELIMITERS[delimiter]}s, or give that name "
+                "as the column's."
             )
