@@ -21,7 +21,7 @@ Progress goes to stderr, and only when that is a terminal.
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | something you can mend, said in one line on stderr; or `codec check` found a broken property |
+| 1 | something you can mend, said in one line on stderr; `codec check` found a broken property; stdout was closed |
 | 2 | wrong usage |
 | 130 | interrupted; `train` keeps its best model instead and exits with 0 |
 

@@ -1,5 +1,6 @@
 """Files and folders that appear whole or not at all."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,27 @@ def test_a_failed_replacement_keeps_the_old_file(tmp_path: Path) -> None:
         temporary.write_text("new")
     assert target.read_text() == "new"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_errors_name_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the temporary name beside it; another file keeps its own."""
+    target = tmp_path / "out"
+
+    def refuse(*_: object, prefix: str, dir: Path, **__: object) -> None:  # noqa: A002 - its name in tempfile
+        raise PermissionError(13, "Permission denied", f"{dir}/{prefix}xyz")
+
+    for make in (replaced_file, new_folder):
+        with pytest.raises(OSError, match="directory") as caught, make(target) as temporary:
+            (temporary / "missing" / "a").write_text("1")
+        assert caught.value.filename == str(target)
+        with pytest.raises(FileNotFoundError) as missing, make(target):
+            (tmp_path / "other").read_text()
+        assert missing.value.filename == str(tmp_path / "other")
+    monkeypatch.setattr(tempfile, "mkstemp", refuse)
+    with pytest.raises(PermissionError) as denied, replaced_file(target):
+        pass
+    assert denied.value.filename == str(target)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PermissionError) as denied, replaced_file(Path("out")):
+        pass
+    assert denied.value.filename == "out"

@@ -47,6 +47,46 @@ def test_a_folder_that_holds_a_model_is_not_overwritten(folder: Path, codec: Cod
     assert (folder / "model.safetensors").read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "codec/codec.json", "codec/spm.model"])
+def test_a_file_that_may_not_be_read_is_told_as_one(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as missing or damaged, and nobody is sent to copy or train the model again."""
+    closed, opened = folder / name, Path.open
+    if not closed.exists():
+        pytest.skip("another codec's file")
+
+    def refuse_closed(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self == closed:
+            raise PermissionError(13, "Permission denied", str(self))
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refuse_closed)
+    with pytest.raises(ModelError) as caught:
+        LanguageModel.from_pretrained(folder)
+    assert str(caught.value) == f"{closed} cannot be read (Permission denied); give yourself the right to read it."
+
+
+def test_the_card_is_to_be_read(random_model, codec: Codec, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Numbers have no more digits than tell something, and names are words."""
+    model = random_model(codec)
+    model.training = {
+        "valid_utf8_documents": 1000,
+        "document_bytes": {"mean": 23.65813464235624, "p10": 5.0},
+        "seconds": 20.0,
+        "test_bpb": 1.28554727,
+        "options": {"learning_rate": 1.5e-05, "seed": 0},
+    }
+    model.save_pretrained(tmp_path / "model")
+    rows = (tmp_path / "model" / "README.md").read_text().splitlines()
+    for row in (
+        "| documents in valid UTF-8 | 1,000 |",
+        "| bytes of a document | mean 23.6581, p10 5 |",
+        "| seconds of training | 20 |",
+        "| test bits per byte | 1.2855 |",
+        "| options | learning_rate 1.5e-05, seed 0 |",
+    ):
+        assert row in rows
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "codec/codec.json"])
 @pytest.mark.parametrize("damage", ["missing", "truncated", "foreign"])
 def test_a_damaged_file_is_named(folder: Path, name: str, damage: str) -> None:
@@ -158,7 +198,7 @@ def test_bundled_models_are_small_and_better_than_a_compressor(name: str) -> Non
     folder = Path(__file__).parents[1] / "src" / "granular_lm" / "pretrained" / name
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 2_000_000
     assert model.training["test_bpb"] < 1.6
-    assert f"{model.training['test_bpb']:.4f}" in (folder / "README.md").read_text()
+    assert f"| test bits per byte | {round(model.training['test_bpb'], 4)} |" in (folder / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", ["bios-byte", "bios-char", "bios-spm"])

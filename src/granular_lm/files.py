@@ -24,7 +24,10 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         refuse_existing(target)
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent, ignore_cleanup_errors=True) as made:
+    with (
+        _errors_naming(target),
+        tempfile.TemporaryDirectory(prefix=_prefix(target), dir=target.parent, ignore_cleanup_errors=True) as made,
+    ):
         work = Path(made) / target.name
         work.mkdir()
         yield work
@@ -70,18 +73,36 @@ def replaced_file(target: Path, *, is_forced_to_disk: bool = False) -> Iterator[
             power cut leaves a file that is cut short.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with _errors_naming(target):
+        handle, name = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            if is_forced_to_disk:
+                with temporary.open("rb") as file:
+                    os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _errors_naming(target: Path) -> Iterator[None]:
+    """Let errors name ``target`` in place of what is temporary beside it, which nobody has asked for."""
+    temporary = str(target.absolute().parent / _prefix(target))
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        if is_forced_to_disk:
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if isinstance(error.filename, str | Path) and str(Path(error.filename).absolute()).startswith(temporary):
+            error.filename = str(target)
+        raise
+
+
+def _prefix(target: Path) -> str:
+    """Return how the names begin of what is temporary beside a file or folder."""
+    return f".{target.name}."
 
 
 def _umask() -> int:

@@ -14,6 +14,7 @@ Nothing in it is a pickle and nothing in it names code to import.
 import json
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,17 @@ NAMES = (CONFIG_FILE, WEIGHTS_FILE, CODEC_FOLDER, CARD_FILE, DOCUMENTS_FILE)
 
 FILES = [f"{CODEC_FOLDER}/*" if name == CODEC_FOLDER else name for name in NAMES]
 """The same as patterns of files."""
+
+LABELS = {
+    "valid_utf8_documents": "documents in valid UTF-8",
+    "document_bytes": "bytes of a document",
+    "corpus_bytes": "bytes of all documents",
+    "seconds": "seconds of training",
+    "valid_bpb": "development bits per byte",
+    "valid_bytes": "development bytes",
+    "test_bpb": "test bits per byte",
+}
+"""What the model card calls what it does not call by its name."""
 
 BUNDLED = Path(__file__).parent / "pretrained"
 
@@ -171,9 +183,10 @@ class LanguageModel:
 
         Raises:
             ModelNotFoundError: None of the three has it.
-            ModelError: The folder has a missing, damaged or foreign file.
+            ModelError: The folder has a missing, damaged or foreign file, or one that may not be read.
         """
         folder = _find_folder(str(name_or_folder))
+        _check_readable(folder)
         described = _read_config(folder / CONFIG_FILE)
         try:
             config = ModelConfig.from_dict(described["network"])
@@ -238,6 +251,20 @@ def _download(repo_id: str) -> Path:
         ) from error
 
 
+def _check_readable(folder: Path) -> None:
+    """Raise `ModelError` if there is something in the folder that may not be read; what is missing is told later."""
+    names = (CONFIG_FILE, WEIGHTS_FILE, DOCUMENTS_FILE, f"{CODEC_FOLDER}/codec.json")
+    for path in chain((folder / name for name in names), (folder / CODEC_FOLDER).glob("*")):
+        try:
+            path.open("rb").close()
+        except PermissionError as error:
+            raise ModelError(
+                f"{path} cannot be read ({error.strerror}); give yourself the right to read it."
+            ) from error
+        except OSError:
+            continue
+
+
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
@@ -265,7 +292,7 @@ def _model_card(model: LanguageModel, title: str) -> str:
         "parameters": f"{model.num_parameters:,}",
     }
     facts["network"] = f"{c.num_layers} LSTM layer(s) of {c.hidden_size}, embedding {c.embedding_dim}"
-    facts |= {key.replace("_", " "): _shown(value) for key, value in model.training.items()}
+    facts |= {LABELS.get(key, key.replace("_", " ")): _shown(value) for key, value in model.training.items()}
     rows = "\n".join(f"| {key} | {value} |" for key, value in facts.items())
     return f"""---
 {header.to_yaml()}
@@ -289,10 +316,15 @@ print(glm.Generator.from_pretrained("{title}").sample())
 
 def _shown(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {each}" for key, each in value.items())
+        return ", ".join(f"{key} {_rounded(each) if isinstance(each, float) else each}" for key, each in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    text = f"{value:.4f}" if isinstance(value, float) else str(value)
+    text = _rounded(value) if isinstance(value, float) else str(value)
     return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _rounded(value: float) -> str:
+    """Return a number with four decimals, or four digits if it is below 1; zeros at the end are left out."""
+    return f"{value:,.4f}".rstrip("0").removesuffix(".") if abs(value) >= 1 else f"{value:.4g}"

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -66,8 +67,8 @@ def test_any_bytes_come_back(run: Run, tmp_path: Path, content: bytes) -> None:
 
 
 def test_lines_are_documents_unless_the_whole_file_is_one(run: Run, text: Path) -> None:
-    """Four line feeds part five documents, the last of them empty; the numbers are printed as JSON."""
-    for flags, documents in (([], 5), (["--whole-file"], 1)):
+    """Four lines are four documents, though the file holds the nothing behind them, too; numbers come as JSON."""
+    for flags, documents, held in (([], 4, 5), (["--whole-file"], 1, 1)):
         code, out, err = run("compress", "bios-byte", text, "-k", "-f", "--json", *flags)
         packed = text.with_name("bios.txt.glm")
         assert (code, err) == (0, "")
@@ -77,7 +78,9 @@ def test_lines_are_documents_unless_the_whole_file_is_one(run: Run, text: Path) 
             "bytes": len(FILES["lines"]),
             "compressed_bytes": packed.stat().st_size,
         }
-        assert File.from_bytes(packed.read_bytes()).count == documents
+        assert File.from_bytes(packed.read_bytes()).count == held
+        code, out, _ = run("decompress", "bios-byte", packed, "-o", text.with_name("back"), "-f", "--json")
+        assert (code, json.loads(out)["documents"]) == (0, documents)
 
 
 def test_what_keeps_the_file(run: Run, text: Path) -> None:
@@ -93,14 +96,67 @@ def test_what_keeps_the_file(run: Run, text: Path) -> None:
 
 
 def test_who_may_read_the_file_may_read_its_other_form(run: Run, text: Path) -> None:
-    """A private file stays private."""
+    """A private file stays private, and the time at which it was changed stays, too."""
     text.chmod(0o600)
+    os.utime(text, (10**9, 10**9))
     assert run("compress", "bios-byte", text)[0] == 0
     packed = text.with_name("bios.txt.glm")
     assert packed.stat().st_mode & 0o777 == 0o600
     packed.chmod(0o640)
     assert run("decompress", "bios-byte", packed)[0] == 0
     assert text.stat().st_mode & 0o777 == 0o640
+    assert text.stat().st_mtime == 10**9
+
+
+def test_what_would_be_removed_is_a_regular_file(run: Run, text: Path) -> None:
+    """A link and a pipe are refused and stay; who keeps them, or names the output, may compress what they give."""
+    link, pipe = text.with_name("link"), text.with_name("pipe")
+    link.symlink_to(text)
+    os.mkfifo(pipe)
+    assert "is a link" in refused(run, text.parent, "compress", "bios-byte", link)
+    assert "no regular file" in refused(run, text.parent, "compress", "bios-byte", pipe)
+    assert run("compress", "bios-byte", link, "-k")[0] == 0
+    writer = threading.Thread(target=pipe.write_bytes, args=[FILES["lines"]])
+    writer.start()
+    assert run("compress", "bios-byte", pipe, "-o", text.with_name("out"))[0] == 0
+    writer.join()
+    assert names(text.parent) == ["bios.txt", "link", "link.glm", "out", "pipe"]
+    assert text.with_name("out").read_bytes() == text.with_name("link.glm").read_bytes()
+
+
+def test_a_target_that_is_a_folder_is_told_as_one(run: Run, text: Path) -> None:
+    """With -f and without."""
+    folder = text.with_name("folder")
+    folder.mkdir()
+    for flags in ([], ["-f"]):
+        err = refused(run, text.parent, "compress", "bios-byte", text, "-o", folder, *flags)
+        assert f"{folder} is a folder" in err
+
+
+def test_a_file_that_may_not_be_read_is_told_as_one(run: Run, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be it the file or a folder above that is closed."""
+    expected = f"granular-lm: {text} cannot be read (Permission denied); give yourself the right to read it.\n"
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)
+        assert run("compress", "bios-byte", text) == (1, "", expected)
+
+    def denied(self: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", denied)
+        assert run("compress", "bios-byte", text) == (1, "", expected)
+
+
+def test_a_bar_is_drawn_on_a_terminal_alone(run: Run, text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the file and the share that is done, in both directions."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for command, name in (("compress", "bios.txt"), ("decompress", "bios.txt.glm")):
+        code, out, err = run(command, "bios-byte", text.with_name(name))
+        assert (code, out) == (0, "")
+        assert name in err
+        assert "100%" in err
 
 
 def test_an_existing_target_stays_unless_forced(run: Run, text: Path) -> None:
@@ -162,7 +218,7 @@ def test_a_result_that_does_not_decompress_is_not_written(
     run: Run, text: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file is decompressed before its name appears, and the original is there as long as that is not done."""
-    monkeypatch.setattr("granular_lm.compression.api.decompress", lambda *_: ["something else"])
+    monkeypatch.setattr("granular_lm.compression.api.decompress", lambda *_, **__: ["something else"])
     assert "do not decompress" in refused(run, text.parent, "compress", "bios-byte", text)
 
 

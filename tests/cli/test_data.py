@@ -9,8 +9,12 @@ import pytest
 
 from commands import Run
 from file_server import FileServer, serving
+from granular_lm.codecs import Codec
+from granular_lm.codecs.byte import ByteCodec
 from granular_lm.corpus.catalog import Download, Entry, catalog, conversion, entries
 from granular_lm.corpus.catalog.fetching import CACHE_VARIABLE
+from granular_lm.corpus.readers import read_documents
+from granular_lm.text import to_bytes
 
 NAMES = b"emma\nolivia\n"
 
@@ -116,6 +120,36 @@ def test_stats_show_scripts_emoji_and_compression(run: Run, corpus: Path) -> Non
     for wanted in ("scripts  ", "Latin ", "most frequent emoji", "compressed  ", "zlib ", "xz ", "99 % up to"):
         assert wanted in out
     assert "CR LF" not in out
+
+
+def test_stats_write_numbers_in_full(run: Run, tmp_path: Path) -> None:
+    """Long lines have no powers of ten, and lines without a byte nothing to compress."""
+    (tmp_path / "long.txt").write_text("a" * 3_000_000 + "\n" + "b" * 3_000_003 + "\n")
+    assert "mean 3,000,001.5, median 3,000,001.5, max 3,000,003" in run("data", "stats", tmp_path / "long.txt")[1]
+    (tmp_path / "empty.txt").write_text("\n\n\n")
+    code, out, _ = run("data", "stats", tmp_path / "empty.txt")
+    assert (code, "compressed" in out) == (0, False)
+    (tmp_path / "short.txt").write_text("abc\ndef\n")
+    assert "of 8 bytes, line ends included" in run("data", "stats", tmp_path / "short.txt")[1]
+
+
+def test_stats_do_not_call_near_duplicates_what_data_clean_does_not(run: Run, tmp_path: Path) -> None:
+    """What goes by letters alone has a name of its own."""
+    (tmp_path / "a.txt").write_text("tea, 2\nTea 3!\ncoffee\n")
+    out = run("data", "stats", tmp_path / "a.txt")[1]
+    assert "near-duplicates" not in out
+    assert "same letters" in out
+    assert next(line for line in out.splitlines() if line.startswith("same letters")).split()[2] == "1"
+
+
+def test_stats_point_out_a_lossy_codec(run: Run, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its line says so, and how many documents it loses."""
+    monkeypatch.setattr(ByteCodec, "encode_some", Codec.encode_some)
+    monkeypatch.setattr(ByteCodec, "encode", lambda _, text: list(to_bytes(text.lower())))
+    lossy = sum(text != text.lower() for text in read_documents(corpus))
+    assert lossy
+    out = run("data", "stats", corpus, "--codecs", "byte")[1]
+    assert f"LOSSY: {lossy:,} documents do not come back" in out
 
 
 def test_stats_notice_windows_line_ends(run: Run, tmp_path: Path) -> None:

@@ -28,12 +28,19 @@ def test_clean_as_facts_and_as_json(run: Run, posts: Path, tmp_path: Path) -> No
     assert (code, err) == (0, "")
     facts = dict(line.split("  ", 1) for line in out.splitlines())
     assert facts["exact duplicates"].strip() == "0 changed, 1 dropped"
-    assert facts["near-duplicates"].strip() == "0 changed, 1 dropped"
+    assert facts["near-duplicates"].strip() == "1 found, 1 dropped"
     assert facts["kept"].strip().startswith("4 documents")
     code, out, _ = run("data", "clean", posts, "-o", tmp_path / "b", "--json")
     card = json.loads((tmp_path / "b" / "corpus.json").read_text())
     assert json.loads(out) == {"output": str(tmp_path / "b"), **{key: card[key] for key in card if key != "schema"}}
     assert (tmp_path / "a" / "documents.jsonl").read_bytes() == (tmp_path / "b" / "documents.jsonl").read_bytes()
+
+
+def test_near_duplicates_that_are_kept_are_told(run: Run, posts: Path, tmp_path: Path) -> None:
+    """What was found is printed, though none was dropped."""
+    _, out, _ = run("data", "clean", posts, "-o", tmp_path / "a", "--near", "keep")
+    [line] = [line for line in out.splitlines() if line.startswith("near-duplicates")]
+    assert line.endswith("1 found, 0 dropped")
 
 
 def test_clean_with_all_options(run: Run, posts: Path, tmp_path: Path) -> None:

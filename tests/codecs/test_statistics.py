@@ -51,6 +51,22 @@ def test_a_codec_of_bytes_alone_has_no_fallback() -> None:
     assert (found.tokens_per_byte, found.used_id_share) == (1, 2 / 256)
 
 
+class Lowering(ByteCodec):
+    """Loses capitals."""
+
+    def encode(self, text: str) -> list[int]:
+        return super().encode(text.lower())
+
+    encode_some = Codec.encode_some
+
+
+def test_documents_that_do_not_come_back_are_counted(codec: Codec) -> None:
+    """Of a codec that makes letters small, those with a capital; of a sound one, none."""
+    documents = ["Ada", "ada", "", "Grace ☕", "\udcff"]
+    assert codec_statistics("lower", Lowering(), documents).lossy_documents == 2
+    assert codec_statistics("it", codec, documents).lossy_documents == 0
+
+
 @pytest.mark.parametrize("documents", [[], [""]])
 def test_nothing_is_counted_as_nothing(codec: Codec, documents: list[str]) -> None:
     """Without a byte all numbers are zero."""

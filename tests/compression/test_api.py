@@ -54,6 +54,23 @@ def test_documents_that_a_model_knows_become_small(bundled: LanguageModel, bios:
     assert proof.file_bytes < sum(len(to_bytes(text)) for text in bios) / 4
 
 
+def test_progress_grows_to_all_there_is(model: LanguageModel) -> None:
+    """In bytes, those that are verified once more; to decompress goes through them once."""
+    documents = ["coffee lover", "", "dad of 2"]
+    told: list[tuple[int, int]] = []
+    data = compress(model, documents, on_progress=lambda *each: told.append(each))
+    assert {total for _, total in told} == {40}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (40, 40)
+    for call in (
+        lambda tell: compress(model, documents, verify=False, on_progress=tell),
+        lambda tell: decompress(model, data, on_progress=tell),
+    ):
+        told.clear()
+        call(lambda *each: told.append(each))
+        assert told[-1] == (20, 20)
+
+
 def test_what_the_model_does_not_know_is_stored(model: LanguageModel) -> None:
     """Random bytes grow by the header and their length alone."""
     documents = [to_text(random.Random(0).randbytes(1000)), ""]

@@ -411,9 +411,7 @@ def test_too_few_labels_and_unknown_strata_are_refused() -> None:
         part_of_documents(["a", "b", "c"], groups=["x", "y"])
     with pytest.raises(OptionError, match="stratify='size' is not accepted; accepted: length, script"):
         part_of_documents(["a", "b", "c"], stratify=["size"])
-    with pytest.raises(
-        CorpusError, match="valid part would be empty: near-duplicates .* has 3 of 3 documents"
-    ):
+    with pytest.raises(CorpusError, match="valid part would be empty: near-duplicates .* has 3 of 3 documents"):
         part_of_documents(["a", "b", "c"], groups="xxx")
 
 

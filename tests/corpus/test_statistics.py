@@ -139,10 +139,8 @@ def test_a_small_corpus_is_its_own_sample(documents: list[str]) -> None:
     file = b"".join(to_bytes(text) + b"\n" for text in documents)
     assert list(found.sample) == documents
     assert (found.sample_documents, found.sample_bytes) == (len(documents), found.bytes)
-    assert found.compressed_shares == {
-        "zlib": len(zlib.compress(file)) / len(file),
-        "xz": len(lzma.compress(file)) / len(file),
-    }
+    shares = {"zlib": len(zlib.compress(file)) / len(file), "xz": len(lzma.compress(file)) / len(file)}
+    assert found.compressed_shares == (shares if found.bytes else {})
 
 
 @settings(deadline=None)

@@ -71,6 +71,52 @@ def test_the_page_says_what_was_counted(counted: CorpusStatistics, codecs: list[
         assert f"{told['tokens_per_byte']:.3f}" in said
 
 
+@pytest.mark.parametrize(
+    ("documents", "said"),
+    [
+        (["abcd", "жжж"], "mostly Latin"),
+        (["abc", "жжж"], "letters 50 % Cyrillic, 50 % Latin;"),
+        (["abcd", "жжж", "ααα", "東"], "letters 36 % Latin, 27 % Cyrillic, 27 % Greek;"),
+    ],
+)
+def test_mostly_is_more_than_half(documents: list[str], said: str) -> None:
+    """A script is named alone if it has more than half of the letters; otherwise the largest have their shares."""
+    assert said in text_of(render_page(corpus_statistics(documents), title="it"))
+
+
+def test_numbers_are_written_in_full() -> None:
+    """Neither a huge length nor its median becomes a power of ten."""
+    said = text_of(render_page(corpus_statistics(["a" * 3_000_000, "b" * 3_000_003]), title="it"))
+    assert "half have up to 3,000,001.5 bytes" in said
+    assert "bytes 3,000,001.5 3,000,001.5 3,000,000" in said
+    assert "e+0" not in said
+
+
+def test_line_ends_are_in_the_bytes_that_compressors_leave_a_share_of() -> None:
+    """Two documents of three bytes are eight with their line ends; without any byte there is no share."""
+    assert "of 8 bytes: documents from all over the corpus and their line ends" in text_of(
+        render_page(corpus_statistics(["abc", "def"]), title="it")
+    )
+    assert "left by" not in text_of(render_page(corpus_statistics(["", ""]), title="it"))
+
+
+def test_axes_and_captions_fit_a_corpus_of_one_kind() -> None:
+    """One script has an axis from 1 to 100 percent, and one emoji is not the most frequent of several."""
+    drawn = {picture.name: picture for picture in pictures(corpus_statistics(["tea ☕", "tea"]), [])}
+    assert drawn["scripts"].figure["layout"]["xaxis"]["ticktext"] == ["1", "2", "5", "10", "20", "50", "100"]
+    assert drawn["emoji"].caption == "All there are, as a share of 1 emoji."
+    many = corpus_statistics(["".join(map(chr, range(33, 99)))])
+    assert pictures(many, [])[3].caption == "The most frequent of 66, as a share of all characters."
+
+
+def test_a_lossy_codec_is_pointed_out(counted: CorpusStatistics, codecs: list[dict[str, Any]]) -> None:
+    """Beside the table, with how many documents it loses."""
+    lossy = [codecs[0], codecs[1] | {"lossy_documents": 12}]
+    said = text_of(render_page(counted, lossy, title="it"))
+    assert "spm is lossy: 12 documents" in said
+    assert said.count("is lossy") == 1
+
+
 def test_hostile_text_stays_text(counted: CorpusStatistics) -> None:
     """A title full of tags and bytes that are no UTF-8 make no element, and the page can be written."""
     page = render_page(counted, title=f"{HOSTILE}\udcff")

@@ -45,9 +45,13 @@ def compress(
     language_model = LanguageModel.from_pretrained(model)
     data = task.read()
     documents = [to_text(document) for document in ([data] if whole_file else data.split(b"\n"))]
-    result = compressed(language_model, documents)
+    with transfer.progress_bar(task.source.name) as show:
+        result = compressed(language_model, documents, on_progress=show)
     task.write(result)
-    task.tell({"documents": len(documents), "bytes": len(data), "compressed_bytes": len(result)}, as_json=json)
+    task.tell(
+        {"documents": transfer.num_documents(documents), "bytes": len(data), "compressed_bytes": len(result)},
+        as_json=json,
+    )
 
 
 def _compress_message(model: str, text: str, *, json: bool) -> None:

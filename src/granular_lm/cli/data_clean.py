@@ -103,6 +103,11 @@ def clean(
 def _facts(card: Mapping[str, Any]) -> dict[str, str]:
     return {
         "read": f"{card['read']['documents']:,} documents, {card['read']['bytes']:,} bytes",
-        **{step["step"]: f"{step['changed']:,} changed, {step['dropped']:,} dropped" for step in card["steps"]},
+        **{step["step"]: _step(step) for step in card["steps"]},
         "kept": f"{card['documents']['documents']:,} documents, {card['documents']['bytes']:,} bytes",
     }
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    first = "found" if "found" in step else "changed"  # what is found is dropped or kept, and never changed
+    return f"{step[first]:,} {first}, {step['dropped']:,} dropped"

@@ -91,17 +91,18 @@ def _facts(counted: "CorpusStatistics") -> dict[str, str]:
         "emoji": _shares(counted.emoji_document_share, counted.emoji_character_share),
         **_emoji(counted),
         "exact duplicates": f"{counted.exact_duplicates:,}",
-        "near-duplicates": f"{counted.near_duplicates:,}  (exact ones included)",
+        "same letters": f"{counted.near_duplicates:,}  (exact duplicates included)",
         "invalid UTF-8": f"{counted.invalid_utf8_documents:,} documents",
         **_line_ends(counted),
-        "compressed": ", ".join(f"{name} {share:.1%}" for name, share in counted.compressed_shares.items())
-        + f"  of {counted.sample_bytes:,} bytes and their line ends",
+        **_compressed(counted),
     }
 
 
 def _lengths(lengths: "Lengths") -> str:
+    from granular_lm.corpus.statistics import readable_length
+
     return (
-        f"mean {lengths.mean:.1f}, median {lengths.median:g}, max {lengths.max:,}"
+        f"mean {lengths.mean:,.1f}, median {readable_length(lengths.median)}, max {lengths.max:,}"
         f"  (10 % up to {lengths.p10:,}, 90 % up to {lengths.p90:,}, 99 % up to {lengths.p99:,})"
     )
 
@@ -135,6 +136,14 @@ def _line_ends(counted: "CorpusStatistics") -> dict[str, str]:
     return {"lines end in CR LF": f"{counted.cr_documents:,} documents keep the CR as a character of theirs"}
 
 
+def _compressed(counted: "CorpusStatistics") -> dict[str, str]:
+    """Return a line unless there is nothing to compress."""
+    if not counted.compressed_shares:
+        return {}
+    shares = ", ".join(f"{name} {share:.1%}" for name, share in counted.compressed_shares.items())
+    return {"compressed": f"{shares}  of {counted.sample_bytes + counted.sample_documents:,} bytes, line ends included"}
+
+
 def _codec_facts(measured: "Sequence[CodecStatistics]") -> dict[str, str]:
     return {f"codec {each.codec}": _codec(each) for each in measured}
 
@@ -144,6 +153,8 @@ def _codec(told: "CodecStatistics") -> str:
         f"{told.vocab_size:,} ids, {told.used_id_share:.1%} of them used",
         f"{told.tokens_per_byte:.3f} tokens per byte",
     ]
+    if told.lossy_documents:
+        parts.append(f"LOSSY: {told.lossy_documents:,} documents do not come back, so the numbers mean little")
     if told.learnt_token_share is not None and told.byte_fallback_share is not None:
         parts.append(f"{told.learnt_token_share:.1%} of tokens learnt")
         parts.append(f"{told.byte_fallback_share:.2%} of bytes by byte fallback")

@@ -38,10 +38,14 @@ def decompress(
 
     language_model = LanguageModel.from_pretrained(model)
     data = task.read()
-    documents = decompressed(language_model, data)
+    with transfer.progress_bar(task.source.name) as show:
+        documents = decompressed(language_model, data, on_progress=show)
     result = b"\n".join(map(to_bytes, documents))
     task.write(result)
-    task.tell({"documents": len(documents), "bytes": len(result), "compressed_bytes": len(data)}, as_json=json)
+    task.tell(
+        {"documents": transfer.num_documents(documents), "bytes": len(result), "compressed_bytes": len(data)},
+        as_json=json,
+    )
 
 
 def _without_suffix(path: Path) -> Path:

@@ -3,23 +3,43 @@
 FILE becomes a file beside it and is removed once that is safely there; with ``-o``, ``-k`` or a pipe nothing is.
 """
 
+import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from stat import S_ISDIR, S_ISREG
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from granular_lm.cli.output import note, print_json
 
+if TYPE_CHECKING:
+    from granular_lm.compression.lanes import Tell
+
 SUFFIX = ".glm"
 PIPE = Path("-")
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The file to read; - or none is stdin, written to stdout.")]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="The file to read; - or none is stdin, written to stdout.",
+        readable=False,  # it is looked at below, for an error in one line
+    ),
+]
 Output = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write, - for stdout; FILE is kept.")
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The file to write, - for stdout; FILE is kept.",
+        readable=False,  # it is only written
+    ),
 ]
 Keep = Annotated[bool, typer.Option("-k", "--keep", help="Keep FILE.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Overwrite a file; write binary data to a terminal.")]
@@ -53,19 +73,16 @@ class Transfer:
             force: Whether a file may be overwritten.
 
         Raises:
-            CorpusError: The file is not there, or is a folder.
+            CorpusError: The file is not there, is a folder, may not be read, or is to be removed and not a regular one.
             OutputExistsError: The target is there.
         """
-        from granular_lm.errors import CorpusError, CorpusNotFoundError, OutputExistsError
-
-        if file != PIPE and not file.exists():
-            raise CorpusNotFoundError(f"there is no file {file} (seen from {Path.cwd()}); check its name.")
-        if file.is_dir():
-            raise CorpusError(f"{file} is a folder; name one of the files in it.")
+        removes_source = file != PIPE and output is None and not keep
+        if file != PIPE:
+            _check_source(file, is_removed=removes_source)
         target = output or (PIPE if file == PIPE else beside(file))
-        if target != PIPE and target.exists() and not force:
-            raise OutputExistsError(f"{target} exists already; give another name with -o, or -f to overwrite it.")
-        return cls(file, target, removes_source=file != PIPE and output is None and not keep)
+        if target != PIPE:
+            _check_target(target, force=force)
+        return cls(file, target, removes_source)
 
     def read(self) -> bytes:
         """Return the data."""
@@ -85,7 +102,7 @@ class Transfer:
             with replaced_file(target, is_forced_to_disk=True) as temporary:
                 temporary.write_bytes(data)
             if self.source != PIPE:
-                shutil.copymode(self.source, target)
+                shutil.copystat(self.source, target)
         if self.removes_source:
             self.source.unlink()
 
@@ -95,6 +112,52 @@ class Transfer:
             print_json({"output": str(self.target), **facts})
         else:
             note(", ".join(f"{name} {value:,}" for name, value in facts.items()))
+
+
+def _check_source(file: Path, *, is_removed: bool) -> None:
+    from granular_lm.errors import CorpusError, CorpusNotFoundError
+
+    unreadable = CorpusError(f"{file} cannot be read (Permission denied); give yourself the right to read it.")
+    try:
+        is_folder = S_ISDIR(file.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CorpusNotFoundError(f"there is no file {file} (seen from {Path.cwd()}); check its name.") from error
+    except PermissionError as error:
+        raise unreadable from error
+    if is_folder:
+        raise CorpusError(f"{file} is a folder; name one of the files in it.")
+    if not os.access(file, os.R_OK):
+        raise unreadable
+    if is_removed and not S_ISREG(file.lstat().st_mode):
+        kind = "a link" if file.is_symlink() else "no regular file"
+        raise CorpusError(f"{file} is {kind}, and would be removed; keep it with -k, or give -o FILE.")
+
+
+def _check_target(target: Path, *, force: bool) -> None:
+    from granular_lm.errors import OutputExistsError
+
+    if target.is_dir():
+        raise OutputExistsError(f"{target} is a folder; give the name of a file with -o.")
+    if target.exists() and not force:
+        raise OutputExistsError(f"{target} exists already; give another name with -o, or -f to overwrite it.")
+
+
+def num_documents(documents: Sequence[str]) -> int:
+    """Return how many documents a file has: what is behind its last line end is none if it is empty."""
+    return len(documents) - (documents[-1:] == [""])
+
+
+@contextmanager
+def progress_bar(name: str) -> "Iterator[Tell]":
+    """Give what draws how far it is; the bar vanishes when done, and is not there if stderr is no terminal."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(escape(name), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def write_to_stdout(data: bytes) -> None:

@@ -1,13 +1,15 @@
 """What a codec makes of documents: how many tokens, of which kinds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.codecs.base import SOME, Codec
+from granular_lm.codecs.base import SOME, Codec, EncodedDocuments
+from granular_lm.text import to_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,7 @@ class CodecStatistics:
         used_id_share: Ids that occur.
         learnt_token_share: Tokens that are no byte tokens; None for a codec that has no others.
         byte_fallback_share: Bytes that byte tokens spell; None for a codec that has no others.
+        lossy_documents: Documents that the codec does not give back as they were, as every codec has to.
     """
 
     codec: str
@@ -36,6 +39,7 @@ class CodecStatistics:
     used_id_share: float
     learnt_token_share: float | None
     byte_fallback_share: float | None
+    lossy_documents: int
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON values."""
@@ -50,7 +54,7 @@ def codec_statistics(name: str, codec: Codec, documents: Sequence[str]) -> Codec
         codec: A trained one.
         documents: Any; as a rule those it was trained on.
     """
-    counts = _token_counts(codec, documents)
+    counts, lossy = _token_counts(codec, documents)
     is_byte = _is_byte_token(codec)
     tokens, num_bytes = int(counts.sum()), int(counts @ codec.token_lengths)
     fallback = int(counts[is_byte].sum())
@@ -64,16 +68,26 @@ def codec_statistics(name: str, codec: Codec, documents: Sequence[str]) -> Codec
         used_id_share=np.count_nonzero(counts) / (codec.vocab_size - 1),
         learnt_token_share=(tokens - fallback) / max(tokens, 1) if has_others else None,
         byte_fallback_share=fallback / max(num_bytes, 1) if has_others else None,
+        lossy_documents=lossy,
     )
 
 
-def _token_counts(codec: Codec, documents: Sequence[str]) -> NDArray[np.int64]:
-    """Return how often each id occurs, shape (V,)."""
+def _token_counts(codec: Codec, documents: Sequence[str]) -> tuple[NDArray[np.int64], int]:
+    """Return how often each id occurs, shape (V,), and how many documents are not what their ids stand for."""
     counts = np.zeros(codec.vocab_size, dtype=np.int64)
+    lossy = 0
     for start in range(0, len(documents), SOME):
-        ids = codec.encode_batch(documents[start : start + SOME]).ids
-        counts += np.bincount(ids, minlength=codec.vocab_size)
-    return counts
+        some = documents[start : start + SOME]
+        encoded = codec.encode_batch(some)
+        counts += np.bincount(encoded.ids, minlength=codec.vocab_size)
+        lossy += sum(codec.decode_bytes(ids) != to_bytes(text) for ids, text in zip(_each(encoded), some, strict=True))
+    return counts, lossy
+
+
+def _each(encoded: EncodedDocuments) -> Iterator[list[int]]:
+    """Yield the ids of one document after another."""
+    ids, offsets = encoded.ids.tolist(), encoded.offsets.tolist()
+    return (ids[start:end] for start, end in pairwise(offsets))
 
 
 def _is_byte_token(codec: Codec) -> NDArray[np.bool_]:

@@ -17,7 +17,7 @@ from granular_lm.compression.container import (
     Reader,
     varint,
 )
-from granular_lm.compression.lanes import coder_hash, decode, encode
+from granular_lm.compression.lanes import Tell, coder_hash, decode, encode, tell_nobody
 from granular_lm.corpus.split import documents_hash
 from granular_lm.errors import CodecError, CompressionError, OptionError
 from granular_lm.model import LanguageModel
@@ -28,13 +28,16 @@ from granular_lm.weights import weights_hash
 MOST_MESSAGE_BYTES = 1 << 14  # so that a damaged message cannot keep the decoder busy for long
 
 
-def compress(model: LanguageModel, documents: Iterable[str], *, verify: bool = True) -> bytes:
+def compress(
+    model: LanguageModel, documents: Iterable[str], *, verify: bool = True, on_progress: Tell = tell_nobody
+) -> bytes:
     """Return documents as a compressed file, which the same model alone can read.
 
     Args:
         model: The better it knows such documents, the shorter they become.
         documents: Any strings.
         verify: Whether to decompress the result and compare, which takes as long again.
+        on_progress: Is told how many bytes are done, and how many there are; to verify counts each once more.
 
     Raises:
         CodecError: The codec does not give a document back as it was.
@@ -47,19 +50,27 @@ def compress(model: LanguageModel, documents: Iterable[str], *, verify: bool = T
         ['coffee lover', 'dad of 2, runner']
     """
     texts = list(documents_of(documents))
-    data = Compressor.of(model).file(texts).to_bytes()
-    if verify and documents_hash(decompress(model, data)) != documents_hash(texts):
+    if not verify:
+        return Compressor.of(model).file(texts, on_progress).to_bytes()
+    data = Compressor.of(model).file(texts, lambda done, total: on_progress(done, 2 * total)).to_bytes()
+    restored = decompress(model, data, on_progress=lambda done, total: on_progress(total + done, 2 * total))
+    if documents_hash(restored) != documents_hash(texts):
         raise CompressionError("the compressed documents do not decompress to what they were; report this as a bug.")
     return data
 
 
-def decompress(model: LanguageModel, data: bytes) -> list[str]:
+def decompress(model: LanguageModel, data: bytes, *, on_progress: Tell = tell_nobody) -> list[str]:
     """Return the documents of a compressed file; bytes that are not valid UTF-8 are surrogate escapes.
+
+    Args:
+        model: The one that compressed it.
+        data: What `compress` returned.
+        on_progress: Is told how many bytes are done, and how many there are.
 
     Raises:
         CompressionError: It is no such file, it is damaged, or another model compressed it.
     """
-    return Compressor.of(model).documents(File.from_bytes(data))
+    return Compressor.of(model).documents(File.from_bytes(data), on_progress)
 
 
 def compress_message(model: LanguageModel, text: str) -> bytes:
@@ -138,9 +149,9 @@ class Compressor:
             _made[model] = cls(model.codec, ExactEngine(model.config, model.weights), prints)
         return _made[model]
 
-    def file(self, texts: Sequence[str]) -> File:
+    def file(self, texts: Sequence[str], tell: Tell = tell_nobody) -> File:
         """Return texts as the content of a file."""
-        method, stream = self.stream(texts)
+        method, stream = self.stream(texts, tell)
         return File(
             method=method,
             fingerprints=self.fingerprints,
@@ -150,14 +161,14 @@ class Compressor:
             stream=stream,
         )
 
-    def documents(self, file: File) -> list[str]:
+    def documents(self, file: File, tell: Tell = tell_nobody) -> list[str]:
         """Return the texts of a file, having checked that they are what was compressed."""
         self.fingerprints.check(file.fingerprints)
-        texts = self.texts(file.method, file.stream, file.count, file.num_bytes)
+        texts = self.texts(file.method, file.stream, file.count, file.num_bytes, tell)
         _check_hash(texts, file.documents_hash)
         return texts
 
-    def stream(self, texts: Sequence[str]) -> tuple[Method, bytes]:
+    def stream(self, texts: Sequence[str], tell: Tell = tell_nobody) -> tuple[Method, bytes]:
         """Return the texts coded, or stored where that is shorter, as with random bytes."""
         encoded = self.codec.encode_batch(texts)
         raw = list(map(to_bytes, texts))
@@ -167,15 +178,15 @@ class Compressor:
                     f"codec {self.codec.name!r} does not give back {texts[index][:40]!r}; "
                     f"run `granular-lm codec check {self.codec.name}` for the part of the contract it breaks."
                 )
-        coded, stored = encode(self.engine, self.codec, encoded), _stored(raw)
+        coded, stored = encode(self.engine, self.codec, encoded, tell), _stored(raw)
         return (Method.CODED, coded) if len(coded) < len(stored) else (Method.STORED, stored)
 
-    def texts(self, method: Method, stream: bytes, count: int, num_bytes: int) -> list[str]:
+    def texts(self, method: Method, stream: bytes, count: int, num_bytes: int, tell: Tell = tell_nobody) -> list[str]:
         """Return the texts of a stream, or raise `CompressionError` unless they are as many bytes as announced."""
         if method is Method.STORED:
             raw = _read_stored(stream, count)
         else:
-            raw = decode(self.engine, self.codec, stream, count=count, num_bytes=num_bytes)
+            raw = decode(self.engine, self.codec, stream, count=count, num_bytes=num_bytes, tell=tell)
         if (found := sum(map(len, raw))) != num_bytes:
             raise CompressionError(
                 f"the data is damaged: it holds {found:,} bytes, not {num_bytes:,} as it says; get a new copy."

@@ -31,24 +31,37 @@ Ids = NDArray[np.int32]
 Choose = Callable[[Exact, NDArray[np.int64]], Ids]
 """From the frequencies of the next tokens, and the documents they belong to, to those tokens."""
 
+Tell = Callable[[int, int], None]
+"""Takes how many bytes are done, and how many there are."""
 
-def encode(engine: ExactEngine, codec: Codec, documents: EncodedDocuments) -> bytes:
+
+def tell_nobody(_: int, __: int) -> None:
+    """Tell no one how far it is."""
+
+
+def encode(engine: ExactEngine, codec: Codec, documents: EncodedDocuments, tell: Tell = tell_nobody) -> bytes:
     """Return the stream of some documents."""
     ids: Ids = np.insert(documents.ids, documents.offsets[1:], codec.stop_id)
     position = documents.offsets[:-1] + np.arange(len(documents))
     encoder = constriction.stream.queue.RangeEncoder()
+    done, num_bytes = 0, int(codec.token_lengths[documents.ids].sum())
 
     def choose(frequencies: Exact, of: NDArray[np.int64]) -> Ids:
+        nonlocal done
         chosen: Ids = ids[position[of]]
         position[of] += 1
         encoder.encode(chosen, FAMILY, frequencies)
+        done += int(codec.token_lengths[chosen].sum())
+        tell(done, num_bytes)
         return chosen
 
     _read_side_by_side(engine, codec.stop_id, len(documents), choose)
     return _shortest(encoder)
 
 
-def decode(engine: ExactEngine, codec: Codec, stream: bytes, *, count: int, num_bytes: int) -> list[bytes]:
+def decode(
+    engine: ExactEngine, codec: Codec, stream: bytes, *, count: int, num_bytes: int, tell: Tell = tell_nobody
+) -> list[bytes]:
     """Return the raw bytes of the documents of a stream.
 
     Args:
@@ -57,6 +70,7 @@ def decode(engine: ExactEngine, codec: Codec, stream: bytes, *, count: int, num_
         stream: What `encode` returned.
         count: How many documents there are.
         num_bytes: How many bytes they have together; decoding ends as soon as there are more.
+        tell: Is told how far it is.
 
     Raises:
         CompressionError: The stream does not hold that.
@@ -75,6 +89,7 @@ def decode(engine: ExactEngine, codec: Codec, stream: bytes, *, count: int, num_
             raise CompressionError(f"the data is damaged: it holds more than {num_bytes:,} bytes; get a new copy.")
         owners.append(of.copy())
         tokens.append(chosen)
+        tell(num_bytes - left, num_bytes)
         return chosen
 
     _read_side_by_side(engine, codec.stop_id, count, choose)

@@ -2,6 +2,6 @@
 
 from granular_lm.corpus.statistics.counting import CorpusStatistics, ScriptCount, corpus_statistics
 from granular_lm.corpus.statistics.emoji import EMOJI
-from granular_lm.corpus.statistics.lengths import Lengths
+from granular_lm.corpus.statistics.lengths import Lengths, readable_length
 
-__all__ = ["EMOJI", "CorpusStatistics", "Lengths", "ScriptCount", "corpus_statistics"]
+__all__ = ["EMOJI", "CorpusStatistics", "Lengths", "ScriptCount", "corpus_statistics", "readable_length"]

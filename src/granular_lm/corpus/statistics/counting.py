@@ -53,7 +53,8 @@ class CorpusStatistics:
         non_ascii_character_share: Characters outside ASCII.
         emoji_character_share: Characters that are, or are part of, an emoji.
         exact_duplicates: Documents less distinct ones.
-        near_duplicates: Documents less distinct `near_duplicate_key`; exact duplicates included.
+        near_duplicates: Documents less distinct `near_duplicate_key`, by which a split keeps them together; exact
+            duplicates included. What `clean` finds is counted in another way.
         empty_documents: Documents of 0 bytes.
         invalid_utf8_documents: Documents whose raw bytes are no valid UTF-8.
         cr_documents: Documents that end in a carriage return, as those of a file do whose lines end in CR LF.
@@ -66,7 +67,8 @@ class CorpusStatistics:
         sample: Documents from all over the corpus, two million characters at most; in no dictionary.
         sample_documents: How many these are.
         sample_bytes: Their raw bytes.
-        compressed_shares: What zlib and xz leave of the sample, a line a document, at their usual levels.
+        compressed_shares: What zlib and xz leave of the sample, each document with a line end, at their usual levels;
+            empty where there is no byte.
     """
 
     documents: int

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from granular_lm.corpus.statistics.counting import CorpusStatistics
-from granular_lm.corpus.statistics.lengths import Lengths
+from granular_lm.corpus.statistics.lengths import Lengths, readable_length
 from granular_lm.page.plotting import COLOURS, Figure, Picture, axis, figure, log_axis
 
 ROW = 22  # pixels
@@ -69,7 +69,8 @@ def _lengths(unit: str, lengths: Lengths) -> Picture:
         if bins[-1][1] >= bins[-1][0] + width
         else ""
     )
-    caption = f"Half of the documents have up to {lengths.median:g} {unit}, 99 of 100 up to {lengths.p99:,}.{more}"
+    half = f"Half of the documents have up to {readable_length(lengths.median)} {unit}"
+    caption = f"{half}, 99 of 100 up to {lengths.p99:,}.{more}"
     return Picture(f"lengths-{unit}", f"Lengths in {unit}", caption, drawn)
 
 
@@ -109,16 +110,22 @@ def _byte_bars(name: str, first: int, end: int, counts: Sequence[int], colour: s
 
 
 def _characters(counted: CorpusStatistics) -> Picture | None:
-    caption = f"The most frequent of {counted.distinct_characters:,}, as a share of all characters."
+    which = _which(len(counted.most_frequent_characters), counted.distinct_characters)
+    caption = f"{which}, as a share of all characters."
     pairs = [(readable(text), count / counted.characters) for text, count in counted.most_frequent_characters]
     return _ranking("characters", "Characters", caption, pairs)
 
 
 def _emoji(counted: CorpusStatistics) -> Picture | None:
     by = "" if counted.emoji_unit == "grapheme" else ", by character"
-    caption = f"The most frequent of {counted.distinct_emoji:,}{by}, as a share of {counted.emoji:,} emoji."
+    which = _which(len(counted.most_frequent_emoji), counted.distinct_emoji)
+    caption = f"{which}{by}, as a share of {counted.emoji:,} emoji."
     pairs = [(readable(text), count / counted.emoji) for text, count in counted.most_frequent_emoji]
     return _ranking("emoji", "Emoji", caption, pairs)
+
+
+def _which(shown: int, distinct: int) -> str:
+    return f"The most frequent of {distinct:,}" if shown < distinct else "All there are"
 
 
 def _ranking(name: str, title: str, caption: str, pairs: Sequence[tuple[str, float]]) -> Picture | None:
@@ -160,7 +167,7 @@ def _scripts(counted: CorpusStatistics) -> Picture | None:
     names = [script.name for script in shown]
     drawn = figure(
         [_dots(name, names, values, colour) for (name, values), colour in zip(percent.items(), COLOURS, strict=False)],
-        xaxis=log_axis("percent", [value for values in percent.values() for value in values if value]),
+        xaxis=log_axis("percent", [1, 100, *(value for values in percent.values() for value in values if value)]),
         yaxis=_rows(),
         height=ROW * len(shown) + 108,
         **LEGEND_ON_TOP,

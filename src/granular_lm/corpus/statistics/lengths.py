@@ -55,6 +55,11 @@ class Lengths:
         )
 
 
+def readable_length(length: float) -> str:
+    """Return a length, or a median that may lie halfway between two, in full."""
+    return f"{length:,.1f}".removesuffix(".0")
+
+
 def _histogram(counts: Counter[int], shortest: int, long: int, longest: int) -> tuple[tuple[int, int, int], ...]:
     """Return bins of a round width from the shortest on, and one for what is longer than the bin of ``long``."""
     width = _round_width(long - shortest)

@@ -6,9 +6,11 @@ from typing import Any
 
 from granular_lm.corpus.statistics.counting import CorpusStatistics
 from granular_lm.corpus.statistics.figures import pictures, readable
-from granular_lm.corpus.statistics.lengths import Lengths
+from granular_lm.corpus.statistics.lengths import Lengths, readable_length
 from granular_lm.files import replaced_file
 from granular_lm.page.template import page_environment
+
+NUM_SCRIPTS_NAMED = 3
 
 
 def write_page(counted: CorpusStatistics, codecs: Sequence[Mapping[str, Any]], path: Path, *, title: str) -> None:
@@ -27,6 +29,7 @@ def render_page(counted: CorpusStatistics, codecs: Sequence[Mapping[str, Any]] =
     """
     environment = page_environment(__package__)
     environment.filters["readable"] = readable
+    environment.filters["readable_length"] = readable_length
     return environment.get_template("page.html.jinja").render(
         counted=counted,
         codecs=codecs,
@@ -42,9 +45,19 @@ def render_page(counted: CorpusStatistics, codecs: Sequence[Mapping[str, Any]] =
 
 def _answer(counted: CorpusStatistics) -> str:
     documents = "document" if counted.documents == 1 else "documents"
-    script = f", mostly {counted.scripts[0].name}" if counted.scripts else ""
-    half = f"half have up to {counted.bytes_per_document.median:g} bytes"
-    return f"{counted.documents:,} {documents} and {counted.bytes:,} bytes{script}; {half}"
+    half = f"half have up to {readable_length(counted.bytes_per_document.median)} bytes"
+    return f"{counted.documents:,} {documents} and {counted.bytes:,} bytes{_in_scripts(counted)}; {half}"
+
+
+def _in_scripts(counted: CorpusStatistics) -> str:
+    """Return the script of more than half of the letters, or the three with the most."""
+    if not counted.scripts:
+        return ""
+    letters = sum(script.letters for script in counted.scripts)
+    if 2 * counted.scripts[0].letters > letters:
+        return f", mostly {counted.scripts[0].name}"
+    shares = [f"{100 * each.letters / letters:.0f} % {each.name}" for each in counted.scripts[:NUM_SCRIPTS_NAMED]]
+    return f", letters {', '.join(shares)}"
 
 
 def _remarks(counted: CorpusStatistics) -> list[str]:

@@ -49,8 +49,11 @@ class DocumentSample:
 def compressed_shares(documents: Sequence[str]) -> dict[str, float]:
     """Return what share of their bytes compressors leave of documents, a line end behind each included.
 
+    Where documents have no byte there is nothing to share, and no compressor in the dictionary.
     Compressors are at their usual levels: on two million characters of bios the highest one of xz gains nothing.
     """
+    if not any(documents):
+        return {}
     data = b"".join(to_bytes(text) + b"\n" for text in documents)
     sizes = {"zlib": len(zlib.compress(data)), "xz": len(lzma.compress(data))}
-    return {name: size / max(len(data), 1) for name, size in sizes.items()}
+    return {name: size / len(data) for name, size in sizes.items()}

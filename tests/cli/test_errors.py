@@ -1,0 +1,50 @@
+"""From exceptions to a line and an exit code."""
+
+import subprocess
+import sys
+
+import pytest
+
+from granular_lm.cli.errors import exit_code, message
+from granular_lm.errors import CorpusError, OptionError
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (OptionError("no."), 2, "no."),
+        (CorpusError("a\nb"), 1, "a b"),
+        (
+            OSError(28, "No space left", "a"),
+            1,
+            "a: No space left; give another place, or make room.",
+        ),
+        (
+            PermissionError(13, "Permission denied", "a"),
+            1,
+            "a: Permission denied; give yourself the right to it, or give another place.",
+        ),
+        (MemoryError(), 1, "not enough memory; give less data at once."),
+    ],
+)
+def test_what_the_user_can_mend_is_one_line(error: Exception, code: int, line: str) -> None:
+    """With advice that fits: nobody has to make room where a right is missing."""
+    assert (exit_code(error), message(error)) == (code, line)
+
+
+def test_a_bug_has_no_exit_code() -> None:
+    """Its traceback is wanted."""
+    assert exit_code(KeyError("a")) is None
+
+
+@pytest.mark.parametrize("arguments", [["data", "bios", "-n", "5000"], ["sample", "bios-byte", "-n", "2000"]])
+def test_a_reader_that_goes_away_ends_a_command_in_silence(arguments: list[str]) -> None:
+    """As with `head -1`: nothing is said on stderr, and the exit code is not 0."""
+    command = [sys.executable, "-m", "granular_lm", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 1
