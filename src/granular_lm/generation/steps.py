@@ -64,7 +64,7 @@ class Steps:
         every_strings, every_logits, every_draws = zip(*self._waiting, strict=True)
         every_ids, every_tops, every_allowed, every_changed = zip(*every_draws, strict=True)
         strings, ids, allowed = map(np.concatenate, (every_strings, every_ids, every_allowed))
-        logits = np.concatenate(every_logits) - np.concatenate(every_tops)[:, None]
+        logits = np.concatenate(every_logits) - np.concatenate(every_tops)
         np.maximum(logits, np.finfo(logits.dtype).min, out=logits)  # 0 · log 0 is 0
         weights = np.exp(logits)
         totals = weights.sum(axis=-1, dtype=np.float64)
