@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from granular_lm.codecs import Codec
 from granular_lm.codecs.base import EncodedDocuments
+from granular_lm.codecs.excerpts import difference
 from granular_lm.corpus.stream import DocumentsDigest, in_chunks
 from granular_lm.errors import CorpusError, LossyCodecError
 from granular_lm.mapped import ArrayWriter, OffsetsWriter, map_array, release_pages
@@ -119,13 +120,18 @@ class LosslessCheck:
         ends = np.append(0, np.cumsum(per_token, dtype=np.int64))
         same_lengths = per_token.all() and np.array_equal(np.diff(ends[encoded.offsets]), lengths)
         if not same_lengths or not self._gives_back(encoded.ids, b"".join(raw)):
-            lossy = next((text for text, data in zip(documents, raw, strict=True) if self._loses(text, data)), "")
-            raise LossyCodecError(
-                f"codec {self._codec.name!r} does not give back {lossy[:40]!r} as it was; its bits per byte would "
-                "mean nothing. Give a codec that passes granular_lm.testing.check_codec.",
-                document=lossy[:40],
-            )
+            raise self._error(next((text for text in documents if self._loses(text)), ""))
         return lengths
+
+    def _error(self, lossy: str) -> LossyCodecError:
+        """Return what to raise because of a document that is lost; of none if it is only lost among others."""
+        shown, decoded = difference(to_bytes(lossy), self._codec.decode_bytes(self._codec.encode(lossy)))
+        becomes = "" if decoded == shown else f" but as {decoded!r}"  # a stop is no text, and yet too much
+        return LossyCodecError(
+            f"codec {self._codec.name!r} does not give back {shown!r} as it was{becomes}; its bits per byte would "
+            "mean nothing. Give a codec that passes granular_lm.testing.check_codec.",
+            document=shown,
+        )
 
     def _gives_back(self, ids: NDArray[np.int32], raw: bytes) -> bool:
         position = 0
@@ -145,6 +151,6 @@ class LosslessCheck:
         data: bytes = self._table[starts].tobytes()
         return data
 
-    def _loses(self, text: str, data: bytes) -> bool:
+    def _loses(self, text: str) -> bool:
         ids = self._codec.encode(text)
-        return self._codec.stop_id in ids or self._codec.decode_bytes(ids) != data
+        return self._codec.stop_id in ids or self._codec.decode_bytes(ids) != to_bytes(text)

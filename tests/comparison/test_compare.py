@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import json
+import platform
 import shutil
 from pathlib import Path
 from typing import Any
@@ -164,13 +165,37 @@ def test_an_interrupted_first_call_does_not_lock_the_folder(bios: list[str], tmp
     assert glm.compare(bios, ["byte"], output=tmp_path / "out", **TINY).entries == ["byte"]
 
 
-def test_other_data_or_settings_are_other_jobs(comparison: glm.Comparison, folder: Path, bios: list[str]) -> None:
+def test_other_data_or_settings_are_other_jobs(
+    comparison: glm.Comparison, folder: Path, bios: list[str], tmp_path: Path
+) -> None:
     """Changing the seed count adds jobs; changing the corpus or the network shares none."""
     names = {job.row["job"] for job in comparison.jobs}
     other_network = {**TINY, "network": {"hidden_size": 25, "embedding_dim": 12}}
-    for documents, settings in ((bios[:300], TINY), (bios, other_network)):
-        other = glm.compare(documents, ["byte"], output=folder, **settings)
+    for documents, settings, output in ((bios[:300], TINY, tmp_path / "out"), (bios, other_network, folder)):
+        other = glm.compare(documents, ["byte"], output=output, **settings)
         assert not names & {job.row["job"] for job in other.jobs}
+
+
+def test_the_report_of_another_comparison_is_not_overwritten(bios: list[str], tmp_path: Path) -> None:
+    """Other documents and another thing held equal need another folder; what differs is named, and nothing changes."""
+    glm.compare(bios[:200], ["byte"], output=tmp_path, **TINY)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    others: list[tuple[dict[str, Any], str]] = [
+        (
+            {"documents": bios[:300]},
+            r"with other documents \(train, valid, test\); give another output",
+        ),
+        ({"match": "params"}, "with match='data', not 'params'; give another output"),
+        (
+            {"documents": bios[:199], "valid": bios[300:310], "test": bios[310:320], "match": "params"},
+            r"test\) and match='data'",
+        ),
+    ]
+    for changes, problem in others:
+        with pytest.raises(OutputExistsError, match=problem):
+            glm.compare(**{**TINY, "documents": bios[:200], "codecs": ["byte"], "output": tmp_path, **changes})
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert glm.compare(bios[:200], ["char"], seeds=2, output=tmp_path, **TINY).entries == ["char"]
 
 
 def test_the_answer_names_the_best(comparison: glm.Comparison) -> None:
@@ -343,14 +368,51 @@ def test_a_lossy_codec_is_excluded_with_the_document_that_shows_it(bios: list[st
     assert comparison.entries == ["byte"]
     [failure] = comparison.failures
     assert failure["codec"] == "forgetful"
-    assert failure["document"] in {text[:40] for text in bios}
+    shown = failure["document"].strip("…")
+    assert [text for text in bios if shown in text]
+    assert shown != shown.lower()  # what is lost is in what is shown
     told = json.dumps(comparison.to_dict()["failures"]) + render_markdown(comparison)
     assert "does not give a document back" in told
-    assert json.dumps(failure["document"]) not in told  # neither may hold text of the corpus
-    assert failure["document"] not in told
+    assert json.dumps(shown)[1:-1] not in told  # neither may hold text of the corpus
+    assert shown not in told
     assert failure["document"] in html.unescape(render_report(comparison))
     with pytest.raises(CodecError, match="does not give back"):
         glm.compare(bios, ["forgetful"], **TINY)
+
+
+FAILING = """
+from granular_lm.codecs.byte import ByteCodec
+
+class Failing(ByteCodec):
+    name = "failing"
+
+    def encode_some(self, documents):
+        if any(not text.isascii() for text in documents):
+            raise RuntimeError(f"cannot do {documents!r}")
+        return super().encode_some(documents)
+
+class Untrainable(ByteCodec):
+    name = "untrainable"
+
+    @classmethod
+    def train(cls, documents):
+        raise RuntimeError("no licence")
+"""
+
+
+def test_a_codec_that_raises_is_left_out(bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it encodes or is trained: the others are compared, and no text of the corpus is in the reason."""
+    entries = "failing = failing:Failing\nuntrainable = failing:Untrainable"
+    install(tmp_path / "site", "failing", entries, FAILING)
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    comparison = glm.compare(bios, ("failing", "byte", "untrainable"), **TINY)
+    assert comparison.entries == ["byte"]
+    failing, untrainable = comparison.failures
+    assert failing["reason"] == "it raised RuntimeError where it was to encode a document"
+    assert not failing["document"].isascii()
+    assert untrainable["reason"] == "RuntimeError: no licence"
+    with pytest.raises(CodecError, match="'failing' raised RuntimeError: cannot do"):
+        glm.compare(bios, ["failing"], **TINY)
 
 
 def test_a_job_that_fails_is_told_and_the_others_are_compared(bios: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -461,3 +523,17 @@ def test_two_time_budgets_are_kept_side_by_side(
         settings = {**TINY, "max_bytes": None, "max_time": seconds}
         read.append(glm.compare(bios[:200], ["byte"], output=tmp_path / "out", **settings).plan["max_bytes"])
     assert read == [10_000, 20_000, 10_000]
+
+
+def test_what_a_killed_job_left_goes_when_the_job_is_made_anew(bios: list[str], tmp_path: Path) -> None:
+    """A second call leaves the finished jobs and nothing else, and a job holds its own place while it works."""
+    first = glm.compare(bios[:200], ["byte"], output=tmp_path / "out", **TINY).jobs[0].row["job"]
+    jobs = tmp_path / "out" / "jobs"
+    (left := jobs / f".{first}.killed").mkdir()
+    (left / "lock").write_text(platform.node())
+    shutil.rmtree(jobs / first)
+    seen: list[int] = []
+    at_work = lambda *_: seen.append(len(list(jobs.glob(".*/lock"))))  # noqa: E731
+    glm.compare(bios[:200], ["byte"], output=tmp_path / "out", on_step=at_work, **TINY)
+    assert [path.name for path in jobs.iterdir()] == [first]
+    assert set(seen) == {1}

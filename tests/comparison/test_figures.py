@@ -55,6 +55,19 @@ def test_pictures_are_what_plotly_takes(comparison: Comparison) -> None:
     assert len(drawn["curve-bytes"].data) == len(comparison.jobs)
 
 
+def test_every_development_score_of_an_ordinary_run_is_in_the_picture(comparison: Comparison) -> None:
+    """With ten or fewer of them none lies above it; of very many, the first ones do, and the rest fill it."""
+    curve = next(picture for picture in pictures(comparison) if picture.name == "curve-bytes").figure
+    low, high = curve["layout"]["yaxis"]["range"]
+    assert all(low < bpb < high for trace in curve["data"] for bpb in trace["y"])
+    for job in comparison.jobs:
+        job.row["curve"].insert(0, {"bytes_seen": 100, "seconds": 0.1, "valid_bpb": 99.0})
+    often = next(picture for picture in pictures(comparison) if picture.name == "curve-bytes").figure
+    for job in comparison.jobs:
+        del job.row["curve"][0]
+    assert often["layout"]["yaxis"]["range"] == [low, high]
+
+
 def test_stacked_parts_add_up(comparison: Comparison) -> None:
     """Content, stop and marginal gap together are the bits per byte of the table."""
     parts = next(picture for picture in pictures(comparison) if picture.name == "parts").figure["data"]

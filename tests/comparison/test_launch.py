@@ -88,6 +88,32 @@ def test_a_process_that_dies_takes_only_its_own_job_with_it(tmp_path: Path) -> N
     assert len(found) == 7
 
 
+START_TWO = """
+import math, time
+from pathlib import Path
+
+from granular_lm.comparison.launch import Launch, in_processes
+from granular_lm.comparison.workspace import Workspace
+
+if __name__ == "__main__":
+    calls = {"long": (time.sleep, 60), "short": (math.sqrt, 2)}
+    for key, _ in in_processes(calls, Workspace(Path()), Launch(jobs=2)):
+        print(key, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path, ending: signal.Signals) -> None:
+    """However that one ends: they hold its standard output, of which there is no end before all of them are gone."""
+    (tmp_path / "two.py").write_text(START_TWO)
+    with subprocess.Popen([sys.executable, tmp_path / "two.py"], stdout=subprocess.PIPE) as main:
+        assert main.stdout is not None
+        assert main.stdout.readline() == b"short\n"  # one worker is at work, the other one idle
+        main.send_signal(ending)
+        assert main.communicate(timeout=30)[0] == b""
+
+
 @pytest.mark.parametrize("launch", [Launch(), Launch(jobs=2)])
 def test_a_job_that_fails_leaves_the_others_alone(tmp_path: Path, bios: list[str], launch: Launch) -> None:
     """Its reason is one line, and the other job's result is there."""
@@ -252,6 +278,7 @@ def test_only_shards_of_a_comparison_are_merged(tmp_path: Path, bios: list[str])
     (tmp_path / "notes").mkdir()
     with pytest.raises(OutputExistsError, match="notes is no comparison"):
         glm.compare(bios, ["byte"], max_bytes=3000, merge=[tmp_path / "notes"], output=tmp_path / "all")
+    assert not (tmp_path / "all").exists()
 
 
 def test_shards_of_another_comparison_are_refused(tmp_path: Path, bios: list[str]) -> None:
@@ -260,6 +287,7 @@ def test_shards_of_another_comparison_are_refused(tmp_path: Path, bios: list[str
     glm.compare(bios, **settings, max_bytes=2000, output=tmp_path / "part")
     with pytest.raises(OptionError, match="none of the 1 jobs"):
         glm.compare(bios, **settings, max_bytes=3000, merge=[tmp_path / "part"], output=tmp_path / "all")
+    assert not (tmp_path / "all" / "jobs").exists()  # nor is one of them taken over
 
 
 def test_entries_without_a_common_seed_are_no_pair(tmp_path: Path, bios: list[str]) -> None:

@@ -19,6 +19,8 @@ def test_markdown_holds_numbers_alone(comparison: Comparison) -> None:
     assert comparison.answer() in text
     assert HELD_EQUAL["data"] in text
     assert "- lossy: " in text
+    assert "- zstd+dictionary: the 99 bytes of the dictionary are not counted." in text
+    assert "- uniform: " not in text
     rows = [line for line in text.splitlines() if line.startswith(f"| {comparison.ranking()[0]} |")]
     assert len(rows) == 1
     assert f"{comparison.estimates[comparison.ranking()[0]].bpb:.3f}" in rows[0]

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from granular_lm.comparison import Comparison
+from granular_lm.comparison.columns import filled_columns
 from granular_lm.comparison.matching import MATCHES
 from granular_lm.comparison.report import render_report, write_report
+from granular_lm.comparison.slices import MEANING
 from granular_lm.comparison.wording import HELD_EQUAL
 from made_comparison import HOSTILE, bare_comparison, made_comparison
 
@@ -64,6 +66,22 @@ def test_the_table_has_the_columns_of_the_protocol(page: str) -> None:
     assert names >= {"bpb", "95 % CI", "content", "stop", "bits/string", "of a file", "marginal", "coded", "with model"}
     assert names >= {"V", "tokens/byte", "parameters", "embedding", "LSTM", "softmax", "MB seen", "updates"}
     assert names >= {"MFLOPs/byte", "seconds", "emoji", "ASCII", "valid UTF-8", "copies", "lossless"}
+
+
+def test_the_page_says_what_one_has_to_know_of_a_number(page: str) -> None:
+    """What a baseline does not count, and what counts as a document that was seen."""
+    text = visible(page)
+    assert text.count("zstd+dictionary: the 99 bytes of the dictionary are not counted.") == 1
+    assert text.count("80% of their distinct runs of 8 bytes") == 1  # below the picture; no column is about them here
+
+
+def test_the_column_of_unseen_documents_says_which_they_are() -> None:
+    """The head of the column has the definition, and no other head."""
+    comparison = made_comparison()
+    for job in comparison.jobs:
+        job.row["slices"]["unseen"] = job.row["slices"]["emoji"]
+    meanings = {column.name: column.meaning for column in filled_columns(comparison)}
+    assert [name for name, meaning in meanings.items() if MEANING in meaning] == ["unseen"]
 
 
 def test_failures_stand_right_below_the_answer(comparison: Comparison, page: str) -> None:

@@ -16,6 +16,9 @@ from typing import Any, ClassVar, Self, TypeVar, final
 import numpy as np
 from numpy.typing import NDArray
 
+from granular_lm.codecs.excerpts import beginning
+from granular_lm.errors import GranularLMError, LossyCodecError
+
 Made = TypeVar("Made")
 
 SOME = 1024
@@ -103,8 +106,12 @@ class Codec(ABC):
 
     @final
     def encode_batch(self, documents: Sequence[str]) -> EncodedDocuments:
-        """Encode many documents at once, with the same ids as `encode` gives one by one."""
-        parts = [self.encode_some(documents[i : i + SOME]) for i in range(0, max(len(documents), 1), SOME)]
+        """Encode many documents at once, with the same ids as `encode` gives one by one.
+
+        Raises:
+            LossyCodecError: The codec raises something on a document.
+        """
+        parts = [self._encode_some(documents[i : i + SOME]) for i in range(0, max(len(documents), 1), SOME)]
         if len(parts) == 1:
             return parts[0]
         lengths = np.concatenate([np.diff(part.offsets) for part in parts])
@@ -115,6 +122,26 @@ class Codec(ABC):
         encoded = [np.asarray(self.encode(text), dtype=type_of_ids) for text in documents]
         flat = np.concatenate(encoded) if encoded else np.empty(0, dtype=type_of_ids)
         return EncodedDocuments(flat, offsets_of(map(len, encoded), len(encoded)))
+
+    def _encode_some(self, documents: Sequence[str]) -> EncodedDocuments:
+        try:
+            return self.encode_some(documents)
+        except (GranularLMError, MemoryError):
+            raise
+        except Exception as error:  # whatever a codec of another package raises, the user can only mend the codec
+            shown = beginning(next(filter(self._fails_on, documents), ""))
+            raise LossyCodecError(
+                f"codec {self.name!r} raised {type(error).__name__}: {error} where it was to encode {shown!r}; "
+                "give a codec that passes granular_lm.testing.check_codec.",
+                document=shown,
+            ) from error
+
+    def _fails_on(self, text: str) -> bool:
+        try:
+            self.encode_some([text])
+        except Exception:  # noqa: BLE001 - as above
+            return True
+        return False
 
     @final
     def decode_bytes(self, ids: Iterable[int]) -> bytes:

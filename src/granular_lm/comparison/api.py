@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from granular_lm.comparison.assembly import assemble
 from granular_lm.comparison.job import Measures
 from granular_lm.comparison.launch import Launch, Watcher
-from granular_lm.comparison.parts import split_parts
+from granular_lm.comparison.parts import PARTS, split_parts
 from granular_lm.comparison.plan import Plan
 from granular_lm.comparison.results import Comparison
 from granular_lm.comparison.run import Run
-from granular_lm.comparison.workspace import open_workspace, refuse_foreign
+from granular_lm.comparison.workspace import finished_jobs, open_workspace, refuse_foreign, refuse_other
 from granular_lm.errors import OptionError
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def compare(
         CodecError: No codec gives these documents back as they were.
         CorpusError: There is too little text, or two parts share documents.
         OptionError: An option is out of range, or excludes another.
-        OutputExistsError: The output folder holds something that is not a comparison.
+        OutputExistsError: The output folder holds something that is not a comparison, or one of other documents or
+            with another ``match``.
         TrainingError: Not one job came to its end.
     """
     plan = Plan.of(
@@ -100,10 +101,12 @@ def compare(
     _refuse_contradictions(plan, launch)
     if output is not None:
         refuse_foreign(Path(output))
+    merged = {Path(folder): finished_jobs(Path(folder)) for folder in merge}
     on_stage("reading and splitting the documents")
     split, data = split_parts(documents, valid, test)
+    if output is not None:
+        refuse_other(Path(output), match, {part: data[part]["sha256"] for part in PARTS})
     with open_workspace(output) as workspace:
-        merged = {Path(folder): workspace.merge(Path(folder)) for folder in merge}
         run = Run(plan, split, data, workspace, launch, Watcher(on_stage, on_step), merged=merged)
         run.train_codecs()
         results = run.run(run.tuned(run.first_jobs()))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from granular_lm.comparison.plotting import Mark, line, marks
 from granular_lm.comparison.results import Comparison
+from granular_lm.comparison.slices import LENGTH_CLASSES, MEANING
 from granular_lm.page.plotting import COLOURS, INK, Figure, Picture, axis, figure
 
 BAR, LABEL = 36, 16  # pixels
@@ -106,7 +107,10 @@ def slices(comparison: Comparison) -> Picture | None:
         xaxis=axis("bits per byte"),
         yaxis=axis(categoryorder="array", categoryarray=list(labels.values())[::-1]),
     )
-    caption = "Bits per byte of some kinds of test documents, with the number of them."
+    caption = (
+        f"Bits per byte of some kinds of test documents, with the number of them. {MEANING} length 1/{LENGTH_CLASSES} "
+        "is the shortest quarter; a script is that of more than half of the letters."
+    )
     return Picture("slices", "Kinds of documents", caption, drawn)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from granular_lm.comparison.results import Comparison
+from granular_lm.comparison.slices import MEANING
 from granular_lm.comparison.wording import interval
 
 KINDS = ("unseen", "ASCII", "non-ASCII", "emoji")
@@ -96,7 +97,8 @@ def _slices(comparison: Comparison) -> Iterator[Column]:
     for name in KINDS:
         counts = {job.row["slices"][name]["documents"] for job in comparison.jobs if name in job.row["slices"]}
         if counts:
-            meaning = f"Bits per byte of one kind of test documents; there are {counts.pop():,}."
+            what = f" {MEANING}" if name == "unseen" else ""
+            meaning = f"Bits per byte of one kind of test documents; there are {counts.pop():,}.{what}"
             yield Column("kinds of documents", name, meaning, _slice(name))
 
 

@@ -10,7 +10,9 @@ from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from granular_lm.checks import check_integer
@@ -155,11 +157,26 @@ def _finished(executor: Executor, calls: Calls) -> Iterator[tuple[str, BaseExcep
 @contextmanager
 def _pool(processes: int) -> Iterator[Executor]:
     """Give a pool of fresh processes, which Ctrl-C leaves without waiting for jobs that have not begun."""
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent)
     try:
         yield pool
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let this process end as soon as the one that started it has ended, however that came about.
+
+    A pool is only shut down by a process that lives; nobody would ever send its workers anything again.
+    """
+    parent = parent_process()
+    assert parent is not None
+    Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)  # sys.exit would end this thread alone
 
 
 @contextmanager

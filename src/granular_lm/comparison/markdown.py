@@ -63,6 +63,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         yield f"- {wording.VERDICTS}"
     if gaps := wording.checked_gaps(comparison):
         yield f"- {gaps}"
+    yield from (f"- {note}" for note in wording.baseline_notes(comparison))
     for column in filled_columns(comparison):
         if column.is_main:
             yield f"- {column.name}: {column.meaning}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from granular_lm.comparison.byte_view import ShownDocument
 
 SCHEMA = 1
+RESULTS_FILE = "results.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -169,7 +170,7 @@ class Comparison:
         """Write ``results.json``, ``results.csv``, ``documents.csv``, ``report.html`` and ``report.md``."""
         from granular_lm.comparison.markdown import write_markdown
 
-        self.to_json(folder / "results.json")
+        self.to_json(folder / RESULTS_FILE)
         self.to_results_csv(folder / "results.csv")
         self.to_csv(folder / "documents.csv")
         self.report(folder / "report.html")

@@ -39,7 +39,7 @@ class Run:
         failures: Codecs that were left out and jobs that failed, with the reason.
         trials: What was tried for each entry.
         max_bytes: What every job reads; None where seconds are held equal.
-        merged: The jobs of each folder that was merged.
+        merged: The finished jobs of each folder to merge.
     """
 
     plan: Plan
@@ -60,7 +60,7 @@ class Run:
         return {part: self.data[part]["sha256"] for part in PARTS}
 
     def train_codecs(self) -> None:
-        """Train the codecs on the training documents; leave out those that lose information on any document.
+        """Train the codecs on the training documents; leave out those that fail or lose information on any document.
 
         Raises:
             CodecError: None is left.
@@ -71,16 +71,10 @@ class Run:
             try:
                 codec = self.workspace.codec(spec, self.split.train, self.hashes["train"])
                 self.trained[str(spec)] = Trained(codec, tokens_per_byte(codec, self.split))
-            except LossyCodecError as error:
+            except Exception as error:  # whatever it is, the other codecs go on
                 if len(self.plan.specs) == 1:
                     raise
-                self.failures.append(
-                    {"codec": str(spec), "seed": None, "reason": NOT_LOSSLESS, "document": error.document}
-                )
-            except CodecError as error:
-                if len(self.plan.specs) == 1:
-                    raise
-                self.failures.append({"codec": str(spec), "seed": None, "reason": reason(error)})
+                self.failures.append({"codec": str(spec), "seed": None, **_left_out(error)})
         if not self.trained:
             raise CodecError(f"no codec is left to compare; the first one: {self.failures[0]['reason']}")
 
@@ -105,6 +99,7 @@ class Run:
         }
         if not trials:
             return dict(jobs)
+        self._merge({job.key for job in trials.values()})
         failed = run_jobs(list(trials.values()), Measures(), self.workspace, self.launch, self.watcher)
         found: dict[Entry, dict[Setting, float]] = {entry: {} for entry in jobs}
         for (entry, setting), job in trials.items():
@@ -141,6 +136,7 @@ class Run:
         if not mine:
             raise OptionError(f"there are {len(all_jobs)} jobs, and none is left for shard {self.launch.shard}.")
         self._refuse_strangers({job.key for _, job in all_jobs})
+        self._merge({job.key for _, job in all_jobs})
         failed = run_jobs(mine, self.plan.measures, self.workspace, self.launch, self.watcher)
         results = []
         for entry, job in all_jobs:
@@ -162,6 +158,12 @@ class Run:
                     f"none of the {len(names)} jobs in {folder} belongs to this comparison; merge with the documents, "
                     "codecs and options that the shard was made with."
                 )
+
+    def _merge(self, keys: set[str]) -> None:
+        """Take over those of these jobs that are done in a folder to merge."""
+        for folder, names in self.merged.items():
+            for key in names & keys:
+                self.workspace.merge(folder, key)
 
     def _budget(self, shapes: Mapping[str, Mapping[str, Any]]) -> "Budget":
         """Return the budget of every job: seconds where they are held equal, else bytes."""
@@ -196,6 +198,15 @@ class Run:
                 on_stage=self.watcher.on_stage,
             ),
         )
+
+
+def _left_out(error: Exception) -> dict[str, Any]:
+    """Return why a codec is left out, without text of the corpus, and what shows it."""
+    if not isinstance(error, LossyCodecError):
+        return {"reason": reason(error)}
+    raised = error.__cause__
+    why = NOT_LOSSLESS if raised is None else f"it raised {type(raised).__name__} where it was to encode a document"
+    return {"reason": why, "document": error.document}
 
 
 def _trial_row(entry: Entry, setting: Setting, row: dict[str, Any] | None) -> dict[str, Any]:

@@ -21,6 +21,11 @@ WINDOW = np.dtype("<u8")  # eight bytes of a document, as one number
 SEEN_SHARE = 0.8
 """A document counts as seen if this share of its distinct windows occurs in the training documents."""
 
+MEANING = (
+    f"Seen are documents of which training had a near-duplicate, or {SEEN_SHARE:.0%} of their distinct runs of "
+    f"{WINDOW.itemsize} bytes; all others are unseen."
+)
+
 LENGTH_CLASSES = 4
 SCRIPT_DOCUMENTS, SCRIPT_SHARE = 20, 0.01
 """A script has a slice of its own if so many documents, and this share of all, are written in it."""

@@ -99,6 +99,11 @@ def checked_gaps(comparison: Comparison) -> str:
     )
 
 
+def baseline_notes(comparison: Comparison) -> list[str]:
+    """Return a sentence for each method without a network of which a reader has to know something."""
+    return [f"{each['name']}: {each['note']}." for each in comparison.baselines if each["note"]]
+
+
 def interval(bounds: tuple[float, float], form: str = ".3f") -> str:
     """Return an interval with a true minus sign.
 

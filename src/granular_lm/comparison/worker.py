@@ -6,7 +6,7 @@ function serves this process, another one, and another machine that sees the fol
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ from granular_lm.comparison.job_result import (
     write_json,
     write_marginal,
 )
+from granular_lm.comparison.leftovers import held, remove_leftovers
 from granular_lm.comparison.parts import PARTS
 from granular_lm.comparison.workspace import Workspace
 from granular_lm.corpus.split import Split
@@ -82,6 +83,7 @@ def do(workspace: Workspace, job: Job, measures: Measures, on_step: "Callback | 
         )
     split = workspace.split(job.data)
     folder = workspace.job_folder(job.key)
+    remove_leftovers(folder)
     if job.is_trial:
         if load_trial(folder) is None:
             _replace(folder, lambda work: _try(job, workspace, split, work, on_step))
@@ -97,7 +99,12 @@ def _replace(folder: Path, fill: Callable[[Path], None]) -> None:
 
     What is there before, if anything, was damaged, and stays until there is something better.
     """
-    with suppress(OutputExistsError), new_folder(folder, replace=folder.exists()) as work:
+    with (
+        ExitStack() as until_it_has_its_name,
+        suppress(OutputExistsError),
+        new_folder(folder, replace=folder.exists()) as work,
+    ):
+        until_it_has_its_name.enter_context(held(work.parent))
         fill(work)
 
 

@@ -22,6 +22,7 @@ from granular_lm.codecs.spec import CodecSpec
 from granular_lm.comparison.job import Job, digest
 from granular_lm.comparison.job_result import DAMAGED, is_finished, write_json
 from granular_lm.comparison.parts import PARTS
+from granular_lm.comparison.results import RESULTS_FILE
 from granular_lm.corpus.readers import read_documents
 from granular_lm.corpus.split import Split, documents_hash, write_split
 from granular_lm.errors import CodecError, CorpusError, OutputExistsError
@@ -104,21 +105,12 @@ class Workspace:
         write_json(path, {**kept, name: (measured := measure())})
         return measured
 
-    def merge(self, other: Path) -> set[str]:
-        """Take over the jobs of another comparison's folder that are not here yet; return the names of all it has.
-
-        Raises:
-            OutputExistsError: The other folder is no comparison's.
-        """
-        if not (other / PLAN_FILE).is_file():
-            raise OutputExistsError(f"{other} is no comparison's folder; give what --output named for the shard.")
-        found = [job for job in (other / "jobs").glob("[!.]*") if is_finished(job)]
-        for job in found:
-            here = self.job_folder(job.name)
-            with new_folder(here, replace=True) if not is_finished(here) else nullcontext(here) as work:
-                for file in set(job.iterdir()) - {job / path.name for path in work.iterdir()}:
-                    (shutil.copytree if file.is_dir() else shutil.copy2)(file, work / file.name)
-        return {job.name for job in found}
+    def merge(self, other: Path, key: str) -> None:
+        """Take over a finished job of another comparison's folder, or what that has measured of one that is here."""
+        job, here = Workspace(other).job_folder(key), self.job_folder(key)
+        with new_folder(here, replace=True) if not is_finished(here) else nullcontext(here) as work:
+            for file in set(job.iterdir()) - {job / path.name for path in work.iterdir()}:
+                (shutil.copytree if file.is_dir() else shutil.copy2)(file, work / file.name)
 
     def _data_folder(self, hashes: Mapping[str, str]) -> Path:
         return self.folder / "data" / digest({part: hashes[part] for part in PARTS})
@@ -138,12 +130,40 @@ def _changed(folder: Path) -> tuple[float, ...]:
     return tuple(path.stat().st_mtime for path in sorted(folder.glob("*")))
 
 
+def finished_jobs(folder: Path) -> set[str]:
+    """Return the names of the jobs that are done in the folder of a comparison.
+
+    Raises:
+        OutputExistsError: It is no comparison's.
+    """
+    if not (folder / PLAN_FILE).is_file():
+        raise OutputExistsError(f"{folder} is no comparison's folder; give what --output named for the shard.")
+    return {job.name for job in (folder / "jobs").glob("[!.]*") if is_finished(job)}
+
+
 def refuse_foreign(folder: Path) -> None:
     """Raise `OutputExistsError` if a folder holds something that is not a comparison."""
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"{folder} is a file, not a folder; give another name.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / PLAN_FILE).exists():
         raise OutputExistsError(f"{folder} holds files that are no comparison's; give another folder.")
+
+
+def refuse_other(folder: Path, match: str, hashes: Mapping[str, str]) -> None:
+    """Raise `OutputExistsError` if a folder holds the report on other documents, or with something else held equal.
+
+    One with other codecs, seeds or widths is replaced, and its jobs are reused.
+    """
+    try:
+        told = json.loads((folder / RESULTS_FILE).read_text(encoding="utf-8"))
+        held, found = told["plan"]["match"], {part: told["data"][part]["sha256"] for part in PARTS}
+    except DAMAGED:
+        return
+    changed = ", ".join(part for part in PARTS if found[part] != hashes[part])
+    other = [f"other documents ({changed})"] if changed else []
+    other += [] if held == match else [f"match={held!r}, not {match!r}"]
+    if other:
+        raise OutputExistsError(f"{folder} holds a comparison with {' and '.join(other)}; give another output.")
 
 
 @contextmanager

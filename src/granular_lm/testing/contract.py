@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from granular_lm.codecs import Codec
+from granular_lm.codecs.excerpts import difference
 from granular_lm.errors import CodecContractError
 from granular_lm.text import to_bytes, to_text
 
@@ -115,7 +116,8 @@ def _lossless(codec: Codec, texts: Sequence[str]) -> Iterator[str]:
     for text in texts:
         decoded = codec.decode_bytes(codec.encode(text))
         if decoded != to_bytes(text):
-            yield f"{text[:40]!r} comes back as {decoded[:60]!r}"
+            shown, made = difference(to_bytes(text), decoded)
+            yield f"{shown!r} comes back as {made!r}"
 
 
 def _non_erasing(codec: Codec, _: Sequence[str]) -> Iterator[str]:
