@@ -58,7 +58,7 @@ class Drawing:
         uniforms = self._next_uniforms()
         draws = rules.draw(self._logits, self._rows.factors(), uniforms, step=self._num_drawn, is_seen=is_seen)
         self._num_drawn += 1
-        self._steps.note(active, self._logits, draws)
+        self._steps.note(active, draws)
         self.last_ids = ids = draws.ids
         if self._is_seen is not None:
             self._is_seen[active, ids] = True

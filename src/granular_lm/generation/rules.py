@@ -24,18 +24,20 @@ STOP_LENGTH = 2**40
 
 
 class Draws(NamedTuple):
-    """One token of each string, each array of shape (B,) but for the tops.
+    """One token of each string, and what it was drawn from.
 
     Attributes:
-        ids: The tokens.
-        tops: The largest logit of each string, shape (B, 1).
-        allowed: The sum of exp(logit - top) over all tokens that were allowed.
+        ids: The tokens, shape (B,).
+        logits: The model's less the largest of each string, shape (B, V).
+        weights: The exponentials of those, shape (B, V).
+        allowed: Sum of the weights of all tokens that were allowed, shape (B,).
         sampling_log_probs: Natural logarithm of each token's probability as drawn; None if that is the model's among
-            what was allowed.
+            what was allowed. Shape (B,).
     """
 
     ids: NDArray[np.int64]
-    tops: Numbers
+    logits: Numbers
+    weights: Numbers
     allowed: Numbers
     sampling_log_probs: Numbers | None
 
@@ -108,19 +110,18 @@ class Rules:
         Raises:
             OptionError: A string has nothing left that may follow.
         """
-        tops = _largest(logits)
-        weights = logits - tops
-        np.exp(weights, out=weights)
-        weights *= factors
+        logits = logits - _largest(logits)
+        weights = np.exp(logits)
+        left = weights * factors
         if self._is_plain:
-            ids, allowed = draw(weights, uniforms)
+            ids, allowed = draw(left, uniforms)
             if all(weight > 0 for weight in allowed.tolist()):  # else too small a number, or none at all
-                return Draws(ids, tops, allowed, None)
+                return Draws(ids, logits, weights, allowed, None)
         else:
-            allowed = weights.sum(axis=-1, dtype=np.float64)
+            allowed = left.sum(axis=-1, dtype=np.float64)
         changed = self._changed(logits, factors > 0, step=step, is_seen=is_seen)
         ids, _ = draw(np.exp(changed), uniforms)
-        return Draws(ids, tops, allowed, changed[np.arange(len(ids)), ids])
+        return Draws(ids, logits, weights, allowed, changed[np.arange(len(ids)), ids])
 
     def draw_covers(self, prefix: Prefix, uniforms: Numbers) -> Covers:
         """Draw a cover of the prompt for each random number; the strategy is applied to covers as it is to tokens."""

@@ -37,19 +37,18 @@ class Steps:
     def __init__(self, num_strings: int) -> None:
         self._table = np.empty((STEPS_AT_FIRST, num_strings), dtype=STEP)
         self._num_steps = np.zeros(num_strings, dtype=np.int64)
-        self._waiting: list[tuple[NDArray[np.int64], NDArray[np.floating], Draws]] = []
+        self._waiting: list[tuple[NDArray[np.int64], Draws]] = []
         self._num_rows = 0  # that wait
         self._num_worked_out = 0
 
-    def note(self, strings: NDArray[np.int64], logits: NDArray[np.floating], draws: Draws) -> None:
+    def note(self, strings: NDArray[np.int64], draws: Draws) -> None:
         """Note one more step of the strings that have not ended.
 
         Args:
             strings: Which, shape (B,): a string that is missing once is never there again.
-            logits: The model's, shape (B, V); kept for a while, not copied.
-            draws: What was drawn.
+            draws: What was drawn; kept for a while, not copied.
         """
-        self._waiting.append((strings, logits, draws))
+        self._waiting.append((strings, draws))
         self._num_rows += len(strings)
         if self._num_rows >= ROWS_AT_ONCE:
             self._work_out()
@@ -61,12 +60,10 @@ class Steps:
         return self._table[: self._num_steps[string], string]
 
     def _work_out(self) -> None:
-        every_strings, every_logits, every_draws = zip(*self._waiting, strict=True)
-        every_ids, every_tops, every_allowed, every_changed = zip(*every_draws, strict=True)
-        strings, ids, allowed = map(np.concatenate, (every_strings, every_ids, every_allowed))
-        logits = np.concatenate(every_logits) - np.concatenate(every_tops)
+        every_strings, every_draws = zip(*self._waiting, strict=True)
+        *every, every_changed = zip(*every_draws, strict=True)
+        strings, ids, logits, weights, allowed = map(np.concatenate, (every_strings, *every))
         np.maximum(logits, np.finfo(logits.dtype).min, out=logits)  # 0 · log 0 is 0
-        weights = np.exp(logits)
         totals = weights.sum(axis=-1, dtype=np.float64)
         of_ids = logits[np.arange(len(ids)), ids].astype(np.float64)
         steps = np.empty(len(ids), dtype=STEP)
@@ -84,7 +81,7 @@ class Steps:
 
     def _put(self, strings: NDArray[np.int64], steps: NDArray[np.void]) -> None:
         """Put steps where they belong: whatever string is left has as many as there were."""
-        rows = np.repeat(np.arange(len(self._waiting)), [len(strings) for strings, _, _ in self._waiting])
+        rows = np.repeat(np.arange(len(self._waiting)), [len(strings) for strings, _ in self._waiting])
         rows += self._num_worked_out
         self._num_worked_out += len(self._waiting)
         while self._num_worked_out > len(self._table):
@@ -95,7 +92,7 @@ class Steps:
     def _put_changed(self, sampling_log_probs: NDArray[np.float64]) -> None:
         """Put in the probabilities of what was not drawn from the model as it is."""
         start = 0
-        for _, _, draws in self._waiting:
+        for _, draws in self._waiting:
             rows = slice(start, start + len(draws.ids))
             start = rows.stop
             if draws.sampling_log_probs is not None:

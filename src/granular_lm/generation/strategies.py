@@ -180,19 +180,18 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
         # below the whole: a product with the largest uniform, 1 - 2^-53, never rounds up to it
         return cumulative.searchsorted(uniforms * cumulative[-1:], side="right"), cumulative[-1:]
     # Sums from token to token are slow, so first those from block to block, then those within one block of each row.
-    starts = np.arange(0, weights.shape[-1], BLOCK)
-    blocks = np.add.reduceat(weights, starts, axis=-1, dtype=np.float64).cumsum(axis=-1)
-    thresholds = (uniforms * blocks[:, -1])[:, None]
-    chosen = (blocks > thresholds).argmax(axis=-1)[:, None]
-    before = np.where(chosen > 0, np.take_along_axis(blocks, np.maximum(chosen - 1, 0), axis=-1), 0.0)
-    columns = starts[chosen] + np.arange(BLOCK)
-    is_token = columns < weights.shape[-1]
-    within = np.take_along_axis(weights, np.where(is_token, columns, 0), axis=-1) * is_token
-    is_above = (before + within.cumsum(axis=-1, dtype=np.float64) > thresholds) & (within > 0)
-    # where rounding lets no sum exceed the threshold, the last token of the block that weighs anything
-    last = BLOCK - 1 - (within > 0)[:, ::-1].argmax(axis=-1)
-    places = np.where(is_above.any(axis=-1), is_above.argmax(axis=-1), last)
-    drawn: NDArray[np.int64] = columns[np.arange(len(columns)), places]
+    size, rows = weights.shape[-1], np.arange(len(weights))
+    blocks = np.add.reduceat(weights, np.arange(0, size, BLOCK), axis=-1, dtype=np.float64).cumsum(axis=-1)
+    thresholds = uniforms * blocks[:, -1]
+    chosen = (blocks > thresholds[:, None]).argmax(axis=-1)
+    tokens = np.minimum(chosen[:, None] * BLOCK + np.arange(BLOCK), size - 1)
+    sums = weights.ravel().take(rows[:, None] * size + tokens).cumsum(axis=-1, dtype=np.float64)
+    sums += np.where(chosen > 0, blocks[rows, chosen - 1], 0.0)[:, None]
+    is_above = sums > thresholds[:, None]
+    places = is_above.argmax(axis=-1)
+    drawn: NDArray[np.int64] = tokens[rows, places]
+    for row in np.flatnonzero((blocks[:, -1] > 0) & ~is_above[rows, places]):  # rounding lets no sum exceed it
+        drawn[row] = tokens[row][weights[row, tokens[row]] > 0][-1]
     return drawn, blocks[:, -1]
 
 
