@@ -190,7 +190,8 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
     is_above = sums > thresholds[:, None]
     places = is_above.argmax(axis=-1)
     drawn: NDArray[np.int64] = tokens[rows, places]
-    for row in np.flatnonzero((blocks[:, -1] > 0) & ~is_above[rows, places]):  # rounding lets no sum exceed it
+    # where rounding lets no sum exceed the threshold, the last token of the block that weighs anything
+    for row in np.flatnonzero((blocks[:, -1] > 0) & ~is_above[rows, places]):
         drawn[row] = tokens[row][weights[row, tokens[row]] > 0][-1]
     return drawn, blocks[:, -1]
 
