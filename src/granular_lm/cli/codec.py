@@ -74,7 +74,7 @@ def inspect(
     loaded = load_codec(_folder_of(codec))
     about = _described(loaded)
     if text is not None:
-        ids = loaded.encode(text)
+        ids = loaded.encode_batch([text])[0].tolist()
         about["tokens"] = [
             {
                 "id": token_id,
