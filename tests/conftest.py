@@ -6,6 +6,7 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from granular_lm.corpus.bios import generate_bios
 from granular_lm.model import LanguageModel
 from granular_lm.runtime import State
 from granular_lm.weights import ModelConfig, parameter_shapes
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with Ctrl-C ignored
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=60)
 hypothesis.settings.load_profile("default")

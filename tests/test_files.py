@@ -84,9 +84,11 @@ def test_a_failed_replacement_keeps_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_errors_name_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["out", "a/../out"])
+def test_errors_name_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Not the temporary name beside it; another file keeps its own."""
-    target = tmp_path / "out"
+    (tmp_path / "a").mkdir()
+    target = tmp_path / name
 
     def refuse(*_: object, prefix: str, dir: Path, **__: object) -> None:  # noqa: A002 - its name in tempfile
         raise PermissionError(13, "Permission denied", f"{dir}/{prefix}xyz")
@@ -94,7 +96,7 @@ def test_errors_name_what_was_asked_for(tmp_path: Path, monkeypatch: pytest.Monk
     for make in (replaced_file, new_folder):
         with pytest.raises(OSError, match="directory") as caught, make(target) as temporary:
             (temporary / "missing" / "a").write_text("1")
-        assert caught.value.filename == str(target)
+        assert Path(caught.value.filename).resolve() == target.resolve()
         with pytest.raises(FileNotFoundError) as missing, make(target):
             (tmp_path / "other").read_text()
         assert missing.value.filename == str(tmp_path / "other")

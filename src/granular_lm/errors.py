@@ -45,7 +45,7 @@ class CodecNotFoundError(CodecError, LookupError):
 
 
 class LossyCodecError(CodecError):
-    """A codec does not give a document back as it was; ``document`` is its beginning."""
+    """A codec does not give a document back as it was, or fails on it; ``document`` is what shows that."""
 
     def __init__(self, message: str, document: str = "") -> None:
         super().__init__(message)

@@ -91,11 +91,11 @@ def replaced_file(target: Path, *, is_forced_to_disk: bool = False) -> Iterator[
 @contextmanager
 def _errors_naming(target: Path) -> Iterator[None]:
     """Let errors name ``target`` in place of what is temporary beside it, which nobody has asked for."""
-    temporary = str(target.absolute().parent / _prefix(target))
+    temporary = os.path.abspath(target.with_name(_prefix(target)))  # noqa: PTH100 - Path.absolute keeps ".."
     try:
         yield
     except OSError as error:
-        if isinstance(error.filename, str | Path) and str(Path(error.filename).absolute()).startswith(temporary):
+        if isinstance(error.filename, str | Path) and os.path.abspath(error.filename).startswith(temporary):  # noqa: PTH100
             error.filename = str(target)
         raise
 

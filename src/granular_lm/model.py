@@ -119,7 +119,10 @@ class LanguageModel:
         return self._engine.step(ids, state)
 
     def cursor(self, state: State) -> Cursor:
-        """Return a batch of strings to be read from left to right, quicker than by `step`: see `scoring.read_from`."""
+        """Return a batch of strings to be read from left to right, quicker than by `step`: see `scoring.read_from`.
+
+        What it reads comes as logits, which `granular_lm.runtime.log_softmax` turns into log-probabilities.
+        """
         return self._engine.cursor(state)
 
     def score(self, documents: str | bytes | Iterable[str | bytes]) -> list[Score]:

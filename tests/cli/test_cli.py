@@ -62,7 +62,7 @@ def test_train_with_files_for_validation_and_test(run: Run, corpus: Path, tmp_pa
     assert (code, err) == (0, "")
     told = json.loads(out)
     assert told["test_bpb"] == pytest.approx(told["valid_bpb"], rel=0.2)
-    assert f"{told['test_bpb']:.4f}" in (tmp_path / "m" / "README.md").read_text()
+    assert f"{told['test_bpb']:.4f}".rstrip("0") in (tmp_path / "m" / "README.md").read_text()
 
 
 def test_sample_prints_strings(run: Run, model: Path) -> None:
@@ -189,7 +189,7 @@ def abc(folder: Path) -> Path:
         (lambda t, m: ["train", abc(t), "-o", t / "o", "--seed", 2**64], 2, "seed="),
         (lambda t, m: ["train", abc(t), "-o", t / "o", "--test", write(t / "n.txt", "\n")], 1, "no text to score"),
         (lambda t, m: ["train", abc(t), "-o", t / "o", "--test", t / "gone.txt"], 1, "gone.txt"),
-        (lambda t, m: ["train", abc(t), "-o", t / "o", "--test", abc(t)], 1, "3 of 3 test documents are among"),
+        (lambda t, m: ["train", abc(t), "-o", t / "o", "--test", abc(t)], 1, "3 of 3 test documents"),
         (lambda t, m: ["train", abc(t), "-o", t / "o", "--hidden-size", 10**14], 2, "hidden_size="),
         (lambda t, m: ["codec", "train", "spm:vocab_size=2147483648", abc(t), "-o", t / "o"], 2, "vocab_size="),
         (lambda t, m: ["compare", abc(t), "-o", t / "o", "--codecs", ""], 2, "names no codec"),

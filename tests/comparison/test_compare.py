@@ -396,7 +396,7 @@ class Untrainable(ByteCodec):
 
     @classmethod
     def train(cls, documents):
-        raise RuntimeError("no licence")
+        raise RuntimeError(f"cannot learn {next(iter(documents))!r}")
 """
 
 
@@ -410,9 +410,18 @@ def test_a_codec_that_raises_is_left_out(bios: list[str], tmp_path: Path, monkey
     failing, untrainable = comparison.failures
     assert failing["reason"] == "it raised RuntimeError where it was to encode a document"
     assert not failing["document"].isascii()
-    assert untrainable["reason"] == "RuntimeError: no licence"
+    assert untrainable["reason"] == "it raised RuntimeError where it was to be trained"
     with pytest.raises(CodecError, match="'failing' raised RuntimeError: cannot do"):
         glm.compare(bios, ["failing"], **TINY)
+    with pytest.raises(CodecError, match="no codec is left to compare; the first one: it raised RuntimeError"):
+        glm.compare(bios, ["untrainable"], **TINY)
+
+
+@pytest.mark.parametrize("codecs", ["byte,spm:model=foo", "byte,char:min_count=0"])
+def test_an_option_that_is_out_of_range_ends_a_comparison_at_once(bios: list[str], codecs: str) -> None:
+    """It is the user's to mend, not a codec to leave out."""
+    with pytest.raises(OptionError, match="is not accepted"):
+        glm.compare(bios, codecs, **TINY)
 
 
 def test_a_job_that_fails_is_told_and_the_others_are_compared(bios: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

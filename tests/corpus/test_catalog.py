@@ -248,6 +248,7 @@ def test_a_download_that_breaks_is_begun_anew(server: FileServer, tmp_path: Path
     ("fault", "reason"),
     [
         (503, "503 Service Unavailable"),
+        (429, "429 Too Many Requests"),
         ("cut", "the connection ended early"),
         ("dropped", "the connection ended early"),
         ("hung", "nothing came for 0.05 s"),
@@ -296,7 +297,7 @@ def test_ctrl_c_ends_a_wait_and_a_request_at_once(server: FileServer, tmp_path: 
     assert left(tmp_path) == []
 
 
-@pytest.mark.parametrize("status", [403, 404, 410, 429])
+@pytest.mark.parametrize("status", [403, 404, 410])
 def test_what_a_server_refuses_is_asked_for_once(server: FileServer, tmp_path: Path, status: int) -> None:
     """And said with the answer of the server and the page to look at."""
     server.faults.append(status)

@@ -102,6 +102,14 @@ def test_an_option_is_refused_before_anything_is_read(tmp_path: Path, settings: 
     assert list(documents) == ["a", "b", "c"]
 
 
+@pytest.mark.parametrize("stratify", [[], ["length"], ["script"]])
+def test_an_empty_corpus_is_refused(tmp_path: Path, stratify: list[str]) -> None:
+    """Whatever is asked for."""
+    with pytest.raises(CorpusError):
+        split_to_folder([], tmp_path / "out", stratify=stratify)
+    assert not list(tmp_path.iterdir())
+
+
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     """A folder with files is refused before anything is read, and an empty one is used."""
     documents = iter(["a", "b", "c"])

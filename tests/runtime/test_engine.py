@@ -104,6 +104,14 @@ def test_rows_of_a_batch_do_not_touch_each_other() -> None:
         np.testing.assert_allclose(log_probs[4:5], log_probs_alone, atol=1e-6)
 
 
+def test_a_batch_may_be_empty() -> None:
+    """No strings have no probabilities."""
+    config = ModelConfig(vocab_size=11, embedding_dim=8, hidden_size=16, num_layers=2)
+    engine = NumpyEngine(config, network_of(config, 3).to_weights())
+    log_probs, (recurrent, cells) = engine.step(np.array([], dtype=np.int64), engine.initial_state(0))
+    assert (log_probs.shape, recurrent.shape, cells.shape) == ((0, 11), (2, 0, 64), (2, 0, 16))
+
+
 def test_probabilities_sum_to_one_even_when_logits_are_extreme() -> None:
     """Large logits neither overflow nor lose the normalisation."""
     config = ModelConfig(vocab_size=5, embedding_dim=2, hidden_size=3, num_layers=1)

@@ -9,6 +9,7 @@ import typer
 
 from granular_lm.cli import options
 from granular_lm.cli.output import print_facts, print_json
+from granular_lm.cli.reading import how_to_read
 
 if TYPE_CHECKING:
     from granular_lm.codecs import Codec
@@ -52,8 +53,9 @@ def train(
     from granular_lm.corpus.readers import read_documents
     from granular_lm.files import new_folder
 
+    how = how_to_read(data, field=field, column=column, file_format=file_format, whole_file=whole_file)
     with new_folder(output) as work:
-        documents = read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file)
+        documents = read_documents(data, **how)
         trained = CodecSpec.parse(codec).train(documents)
         save_codec(trained, work)
     if json:
@@ -108,11 +110,8 @@ def check(
     from granular_lm.corpus.readers import read_documents
     from granular_lm.testing import check_properties
 
-    source: Iterable[str] = (
-        read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file)
-        if data
-        else generate_bios(CHECK_DOCUMENTS)
-    )
+    how = how_to_read(data or [], field=field, column=column, file_format=file_format, whole_file=whole_file)
+    source: Iterable[str] = read_documents(data, **how) if data else generate_bios(CHECK_DOCUMENTS)
     documents = list(islice(source, CHECK_DOCUMENTS))
     checks = check_properties(_loaded_or_trained(codec, documents), documents)
     is_kept = all(each.failure is None for each in checks)

@@ -1,7 +1,6 @@
 """``granular-lm compare``: codecs on the same documents."""
 
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 
 from granular_lm.cli import options
 from granular_lm.cli.output import output_width, print_json, print_table
+from granular_lm.cli.reading import how_to_read
 
 if TYPE_CHECKING:
     from granular_lm.comparison import Comparison
@@ -117,8 +117,9 @@ def compare(
     from granular_lm.corpus.bios import generate_bios
     from granular_lm.corpus.lock import read_locked
 
-    read = partial(read_locked, field=field, column=column, format=file_format, whole_file=whole_file)
-    documents = read(data) if data else generate_bios()
+    names = [*(data or []), *filter(None, (valid, test))]
+    how = how_to_read(names, field=field, column=column, file_format=file_format, whole_file=whole_file)
+    documents = read_locked(data, **how) if data else generate_bios()
 
     from granular_lm.cli.progress import training_display
     from granular_lm.comparison import Launch
@@ -137,8 +138,8 @@ def compare(
         comparison = compare_codecs(
             documents,
             codecs,
-            valid=read([valid]) if valid else None,
-            test=read([test]) if test else None,
+            valid=read_locked([valid], **how) if valid else None,
+            test=read_locked([test], **how) if test else None,
             match=match,
             seeds=seeds,
             sizes=sizes,

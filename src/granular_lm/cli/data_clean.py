@@ -8,6 +8,7 @@ import typer
 
 from granular_lm.cli import options
 from granular_lm.cli.output import print_facts, print_json
+from granular_lm.cli.reading import how_to_read
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -70,8 +71,9 @@ def clean(
     from granular_lm.corpus.fields import read_field
     from granular_lm.corpus.readers import read_documents
 
+    how = how_to_read(data, field=field, column=column, file_format=file_format, whole_file=whole_file)
     card = clean_corpus(
-        read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file),
+        read_documents(data, **how),
         output,
         CleaningOptions(
             ftfy=ftfy,

@@ -8,6 +8,7 @@ import typer
 from granular_lm.cli import options
 from granular_lm.cli.data_clean import names
 from granular_lm.cli.output import print_facts, print_json
+from granular_lm.cli.reading import how_to_read
 
 
 def split(
@@ -41,7 +42,8 @@ def split(
     from granular_lm.corpus.readers import read_documents
     from granular_lm.corpus.split_folder import split_to_folder
 
-    documents = read_documents(data, field=field, column=column, format=file_format, whole_file=whole_file)
+    how = how_to_read(data, field=field, column=column, file_format=file_format, whole_file=whole_file)
+    documents = read_documents(data, **how)
     group_by = group_by or group_field(data)
     done = split_to_folder(
         documents,

@@ -1,7 +1,6 @@
 """``granular-lm data stats``: the first look at a corpus."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +8,7 @@ import typer
 
 from granular_lm.cli import options
 from granular_lm.cli.output import note, print_facts, print_json
+from granular_lm.cli.reading import how_to_read
 
 if TYPE_CHECKING:
     from granular_lm.codecs.spec import CodecSpec
@@ -45,8 +45,8 @@ def stats(
     specs = CodecSpec.parse_list(codecs) if codecs is not None else []
     if html is not None:
         refuse_existing_file(html)
-    read = partial(read_documents, field=field, column=column, format=file_format, whole_file=whole_file)
-    counted = corpus_statistics(read(data) if data else generate_bios())
+    how = how_to_read(data or [], field=field, column=column, file_format=file_format, whole_file=whole_file)
+    counted = corpus_statistics(read_documents(data, **how) if data else generate_bios())
     measured = _measured(specs, counted.sample)
     if html is not None:
         _write_page(counted, measured, _title(data), html)

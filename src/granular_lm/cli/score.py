@@ -7,6 +7,7 @@ import typer
 
 from granular_lm.cli import options
 from granular_lm.cli.output import print_facts, print_json
+from granular_lm.cli.reading import how_to_read
 
 if TYPE_CHECKING:
     from granular_lm.scoring import Score, Totals
@@ -27,7 +28,8 @@ def score(
     from granular_lm.model import LanguageModel
     from granular_lm.scoring import Totals, score_documents
 
-    documents = read_locked(data, field=field, column=column, format=file_format, whole_file=whole_file)
+    how = how_to_read(data, field=field, column=column, file_format=file_format, whole_file=whole_file)
+    documents = read_locked(data, **how)
     rows: list[dict[str, Any]] = []
     scores = _noting(score_documents(LanguageModel.from_pretrained(model), documents), rows if per_document else None)
     totals = Totals.of(scores)

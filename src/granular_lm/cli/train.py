@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 
 from granular_lm.cli import options
 from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json
+from granular_lm.cli.reading import how_to_read
 
 CURVE_FILES = {"learning-curve.svg", "metrics.jsonl"}
 
@@ -32,7 +32,7 @@ def train(
         typer.Option(metavar="FILE|SHARE", help="Development documents, or the share to hold out for that."),
     ] = "0.05",
     test: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Documents scored once at the end, for the model card.")
+        str | None, typer.Option(metavar="FILE", help="Documents scored once at the end, none of them in DATA.")
     ] = None,
     max_time: options.MaxTime = None,
     epochs: options.Epochs = None,
@@ -91,11 +91,12 @@ def train(
     work = output.resolve().parent / f"{output.resolve().name}.training"
     if not (resume and _is_interrupted(output)):
         refuse_existing(output)
-    read = partial(read_locked, field=field, column=column, format=file_format, whole_file=whole_file)
-    documents = read(data)
     share = _share(valid)
-    validation = read([valid]) if share is None else share
-    test_documents = _with_text(test, read([test])) if test else None
+    names = [*data, *([valid] if share is None else []), *filter(None, [test])]
+    how = how_to_read(names, field=field, column=column, file_format=file_format, whole_file=whole_file)
+    documents = read_locked(data, **how)
+    validation = read_locked([valid], **how) if share is None else share
+    test_documents = _with_text(test, read_locked([test], **how)) if test else None
     if test_documents is not None:
         documents = apart_from(documents, test_documents, "test")
 

@@ -101,7 +101,7 @@ class Transfer:
         else:
             with replaced_file(target, is_forced_to_disk=True) as temporary:
                 temporary.write_bytes(data)
-            if self.source != PIPE:
+            if self.source != PIPE and self.source.is_file():
                 shutil.copystat(self.source, target)
         if self.removes_source:
             self.source.unlink()

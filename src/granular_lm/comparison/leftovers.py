@@ -1,7 +1,8 @@
 """Temporary folders that killed jobs have left, told apart from those that somebody is working in.
 
 While a job works in its temporary folder it holds a lock there, which the system takes back however the process ends.
-Not every file system knows of locks on other machines, so a folder is only removed on the machine that made it.
+Not every file system knows of locks on other machines, so a folder is only removed on the machine that made it, which
+is told by its name.
 """
 
 import platform

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from granular_lm.codecs import Codec
+from granular_lm.corpus.held_out import refuse_shared
 from granular_lm.corpus.split import Split, documents_hash, drop_exact_duplicates, split_documents
 from granular_lm.corpus.stream import in_chunks
 from granular_lm.errors import CorpusError
@@ -76,15 +77,7 @@ def _refuse_empty(split: Split) -> None:
 
 def _refuse_overlap(split: Split) -> None:
     for part, other in (("valid", "train"), ("test", "train"), ("test", "valid")):
-        known = set(_raw(getattr(split, other)))
-        documents = getattr(split, part)
-        shared = [text for text in documents if to_bytes(text) in known]
-        if shared:
-            raise CorpusError(
-                f"{len(shared)} of {len(documents)} {part} documents stand in the {other} part, too, such as "
-                f"{shared[0][:40]!r}; a model would be tested on what it was trained on. Remove them, or leave out "
-                f"--{part}: then documents without near-duplicates are held out."
-            )
+        refuse_shared(getattr(split, part), set(_raw(getattr(split, other))), part=part, other=other)
 
 
 def _raw(documents: Iterable[str]) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from granular_lm.comparison.plan import Entry, Plan, Trained
 from granular_lm.comparison.trials import TRIAL_SEED, Setting, chosen, settings
 from granular_lm.comparison.workspace import Workspace
 from granular_lm.corpus.split import Split
-from granular_lm.errors import CodecError, LossyCodecError, OptionError, TrainingError
+from granular_lm.errors import CodecError, GranularLMError, LossyCodecError, OptionError, TrainingError
 
 if TYPE_CHECKING:
     from granular_lm.training import Budget
@@ -71,8 +71,10 @@ class Run:
             try:
                 codec = self.workspace.codec(spec, self.split.train, self.hashes["train"])
                 self.trained[str(spec)] = Trained(codec, tokens_per_byte(codec, self.split))
-            except Exception as error:  # whatever it is, the other codecs go on
-                if len(self.plan.specs) == 1:
+            except (OptionError, OSError, MemoryError):  # which the user is to mend, or this machine
+                raise
+            except Exception as error:  # whatever a codec raises, the others go on
+                if len(self.plan.specs) == 1 and isinstance(error, GranularLMError):
                     raise
                 self.failures.append({"codec": str(spec), "seed": None, **_left_out(error)})
         if not self.trained:
@@ -202,6 +204,8 @@ class Run:
 
 def _left_out(error: Exception) -> dict[str, Any]:
     """Return why a codec is left out, without text of the corpus, and what shows it."""
+    if not isinstance(error, GranularLMError):
+        return {"reason": f"it raised {type(error).__name__} where it was to be trained"}
     if not isinstance(error, LossyCodecError):
         return {"reason": reason(error)}
     raised = error.__cause__

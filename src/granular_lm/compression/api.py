@@ -185,6 +185,7 @@ class Compressor:
         """Return the texts of a stream, or raise `CompressionError` unless they are as many bytes as announced."""
         if method is Method.STORED:
             raw = _read_stored(stream, count)
+            tell(num_bytes, num_bytes)
         else:
             raw = decode(self.engine, self.codec, stream, count=count, num_bytes=num_bytes, tell=tell)
         if (found := sum(map(len, raw))) != num_bytes:

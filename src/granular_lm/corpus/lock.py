@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from granular_lm.corpus.local_files import local_files
-from granular_lm.corpus.readers import read_documents
+from granular_lm.corpus.readers.documents import FIELD, read_documents
 from granular_lm.corpus.stream import DocumentsDigest, in_chunks
 from granular_lm.errors import CorpusError
 from granular_lm.files import replaced_file
@@ -23,7 +23,6 @@ from granular_lm.text import to_bytes
 
 LOCK_FILE = "data.lock.json"
 SCHEMA = 1
-FIELD = "text"  # of a locked file holds the documents
 SHOWN = 12  # digits of a hash, in a message
 
 
@@ -61,7 +60,7 @@ def write_file_lock(file: Path, *, whole_file: bool = False, **about: Any) -> Pa
         whole_file: Whether it is one document.
         about: How the file was made, as JSON values.
     """
-    lock = _own_lock(file)
+    lock = own_lock(file)
     _write(lock, {"documents": _described(file, whole_file=whole_file)}, about)
     return lock
 
@@ -148,7 +147,7 @@ def _compared(documents: Iterable[str], file: str | Path, expected: _Locked) -> 
 def _locked_part(file: str | Path) -> _Locked | None:
     """Return what a lock file beside a file says of it, or None where nothing is said."""
     path = Path(file)
-    said = chain(_parts(_own_lock(path)), _parts(path.parent / LOCK_FILE))
+    said = chain(_parts(own_lock(path)), _parts(path.parent / LOCK_FILE))
     return next((part for part in said if part.file == path.name), None)
 
 
@@ -165,7 +164,8 @@ def _parts(lock: Path) -> list[_Locked]:
         ) from error
 
 
-def _own_lock(file: Path) -> Path:
+def own_lock(file: Path) -> Path:
+    """Return where the lock file of one file is."""
     return file.parent / f"{file.name}.lock.json"
 
 

@@ -38,6 +38,8 @@ class Lengths:
     def classes(self) -> Indices:
         """Return the quarter of each document."""
         lengths = np.array(self._lengths)
+        if not len(lengths):
+            return lengths
         longest = np.quantile(lengths, np.arange(1, LENGTH_CLASSES) / LENGTH_CLASSES, method="inverted_cdf")
         return np.searchsorted(longest, lengths)
 

@@ -165,10 +165,10 @@ class Rules:
 
 def _largest(logits: NDArray[np.floating]) -> NDArray[np.floating]:
     """Return the largest of each row, shape (B, 1)."""
-    if len(logits) > 1:
-        return np.maximum.reduce(logits, axis=-1, keepdims=True)
-    place = logits.argmax()  # several times as quick as the maximum
-    return logits[:, place : place + 1]
+    if len(logits) == 1:
+        place = logits.argmax()  # several times as quick as the maximum
+        return logits[:, place : place + 1]
+    return np.maximum.reduce(logits, axis=-1, keepdims=True)
 
 
 class StopStrings:

@@ -1,4 +1,4 @@
-"""Inference without torch: ids and a state in, next-token log-probabilities and a state out."""
+"""Inference without torch: ids and a state in, what may come next and a state out."""
 
 from granular_lm.runtime.engine import Cursor, NumpyEngine, State, log_softmax, select_rows
 

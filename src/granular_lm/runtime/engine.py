@@ -94,7 +94,7 @@ class Cursor:
     def read(self, ids: NDArray[np.integer]) -> Floats:
         """Read one token of each string; return the logits of what comes next, a new array of shape (B, V)."""
         table = self._engine.input_table
-        upwards: Floats = table.take(ids, axis=0) if len(ids) > 1 else table[None, ids[0]]
+        upwards: Floats = table[None, ids[0]] if len(ids) == 1 else table.take(ids, axis=0)
         for layer, matrix, bias in zip(self._layers, self._engine.matrices, self._engine.biases, strict=True):
             np.add(upwards, layer.recurrent, out=layer.gates)
             layer.advance(matrix)

@@ -66,23 +66,6 @@ def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     assert "format='json' is not accepted; give one of txt, jsonl, csv, tsv, parquet." in said
 
 
-@pytest.mark.parametrize(
-    ("names", "how", "problem"),
-    [
-        (["a.jsonl", "a.txt"], {"column": "bio"}, "column='bio' is not accepted: there is no table"),
-        (["a.csv", "a.txt"], {"field": "bio"}, "field='bio' is not accepted: there is no .jsonl"),
-    ],
-)
-def test_a_name_that_belongs_to_no_file_is_refused(
-    tmp_path: Path, names: list[str], how: dict[str, str], problem: str
-) -> None:
-    """Else another text than the one that is meant would be read without a word; one of several files is enough."""
-    contents = {"a.jsonl": '{"text": "a", "bio": "b"}', "a.csv": "text,bio\na,b", "a.txt": "c"}
-    paths = {name: written(tmp_path, name, content) for name, content in contents.items()}
-    assert problem in message(lambda: read_documents([paths[name] for name in names], **how), OptionError)  # type: ignore[arg-type]
-    assert "b" in list(read_documents(list(paths.values()), **how))  # type: ignore[arg-type]
-
-
 def test_a_name_that_is_empty_is_refused() -> None:
     """It is a shell's variable that was not set, not the folder one happens to be in."""
     assert "the name of a file is empty" in message(lambda: read_documents([""]))

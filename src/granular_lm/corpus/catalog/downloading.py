@@ -15,6 +15,7 @@ ATTEMPTS = 4
 FIRST_BACKOFF_SECONDS = 1.0
 """Each wait is twice as long as the one before."""
 LEAST_SERVER_ERROR = 500
+ASKS_TO_WAIT = (408, 429)
 CHUNK_BYTES = 2**16
 
 Wait = Callable[[str, float], None]
@@ -72,7 +73,7 @@ def _attempt(url: str, file: Path, bar: "_Bar") -> None:
         answer = error.response
         if answer is None:
             raise DownloadError(_reason(error), is_refused=False) from error
-        is_refused = answer.status_code < LEAST_SERVER_ERROR
+        is_refused = answer.status_code < LEAST_SERVER_ERROR and answer.status_code not in ASKS_TO_WAIT
         raise DownloadError(f"{answer.status_code} {answer.reason}", is_refused=is_refused) from error
 
 

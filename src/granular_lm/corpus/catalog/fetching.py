@@ -9,7 +9,7 @@ from typing import Any
 
 from granular_lm.corpus.catalog.downloading import ATTEMPTS, DownloadError, Wait, download
 from granular_lm.corpus.catalog.entries import Download, Entry
-from granular_lm.corpus.lock import write_file_lock
+from granular_lm.corpus.lock import own_lock, write_file_lock
 from granular_lm.errors import CorpusError, OptionError
 from granular_lm.files import refuse_existing_file, replaced_file
 
@@ -69,6 +69,7 @@ def fetch(
     if output is not None:
         _check_name(output, entry)
         refuse_existing_file(output)
+        refuse_existing_file(own_lock(output))
     own = (folder or cache_folder()).expanduser() / entry.name
     files = _download_all(entry, own / "downloads", on_progress, on_wait)
     target = output or own / f"{entry.name}{entry.suffix}"

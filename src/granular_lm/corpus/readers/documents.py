@@ -17,7 +17,6 @@ from granular_lm.errors import CorpusError, OptionError
 from granular_lm.text import to_text
 
 FIELD = "text"
-WHOLE = "whole files"
 Reader = Callable[[Source], Iterator[str]]
 
 
@@ -49,31 +48,37 @@ def read_documents(
     Raises:
         CorpusNotFoundError: A file is not there.
         CorpusError: A file cannot be read, or something in it is no document; the message names the line.
-        OptionError: The format is none, or a field or column is given and nothing has one.
+        OptionError: The format is none.
     """
     if format is not None and format not in FORMATS:
         raise OptionError(f"format={format!r} is not accepted; give one of {', '.join(FORMATS)}.")
     readers = _readers(field, column)
     found: list[Callable[[], Iterator[str]]] = []
-    formats: set[str] = set()
     for name in [paths] if isinstance(paths, str | Path) else paths:
         if str(name).startswith(HUB):
             _refuse_whole(str(name), whole_file)
             found.append(hub_documents(str(name), column))
-            formats.add(HUB)
             continue
         for source in find_sources(name, of_any_ending=whole_file or format is not None):
-            form = WHOLE if whole_file else format or format_of(source)
-            found.append(partial(readers[form], source))
-            formats.add(form)
-    _refuse_unused(formats, field, column)
+            reader = _whole_document if whole_file else readers[format or format_of(source)]
+            found.append(partial(reader, source))
     return chain.from_iterable(read() for read in found)
 
 
+def formats_in(names: Iterable[str | Path]) -> set[str]:
+    """Return the formats of what `read_documents` reads; that of a data set of the Hub is called ``"hub:"``.
+
+    Raises:
+        CorpusNotFoundError, CorpusError: As `read_documents`, as far as names go.
+    """
+    files = [name for name in names if not str(name).startswith(HUB)]
+    formats = {format_of(source) for name in files for source in find_sources(name, of_any_ending=False)}
+    return formats | {HUB for name in names if name not in files}
+
+
 def _readers(field: str, column: str | None) -> dict[str, Reader]:
-    """Return the reader of each of `FORMATS`, and of whole files."""
+    """Return the reader of each of `FORMATS`."""
     return {
-        WHOLE: _whole_document,
         "txt": txt_documents,
         "jsonl": partial(jsonl_documents, field=field),
         "csv": partial(table_documents, column=column, delimiter=","),
@@ -89,11 +94,3 @@ def _whole_document(source: Source) -> Iterator[str]:
 def _refuse_whole(name: str, whole_file: bool) -> None:
     if whole_file:
         raise CorpusError(f"{name} is a data set, not a file to be read as one document; name a column instead.")
-
-
-def _refuse_unused(formats: set[str], field: str, column: str | None) -> None:
-    """Raise if the one name that is given belongs to none of the formats; the other kind of name may be meant."""
-    if column not in (None, field) and field == FIELD and not formats & {"csv", "tsv", "parquet", HUB}:
-        raise OptionError(f"column={column!r} is not accepted: there is no table to read; for .jsonl give a field.")
-    if column is None and field != FIELD and "jsonl" not in formats:
-        raise OptionError(f"field={field!r} is not accepted: there is no .jsonl to read; for a table give a column.")
