@@ -199,6 +199,7 @@ def test_wrong_arguments_are_one_line(run: Run, text: Path, monkeypatch: pytest.
     assert "for a terminal" in refused(run, folder, "compress", "bios-byte", text, "-o", "-")
 
 
+@pytest.mark.slow
 def test_what_is_no_compressed_file_of_this_model_is_refused(run: Run, text: Path) -> None:
     """A foreign file, another model's, one cut short anywhere and one with a flipped bit: nothing is written."""
     folder = text.parent

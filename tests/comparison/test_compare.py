@@ -165,6 +165,7 @@ def test_an_interrupted_first_call_does_not_lock_the_folder(bios: list[str], tmp
     assert glm.compare(bios, ["byte"], output=tmp_path / "out", **TINY).entries == ["byte"]
 
 
+@pytest.mark.slow
 def test_other_data_or_settings_are_other_jobs(
     comparison: glm.Comparison, folder: Path, bios: list[str], tmp_path: Path
 ) -> None:
@@ -217,6 +218,7 @@ def test_tables_fit_a_narrow_terminal(comparison: glm.Comparison) -> None:
     assert repr(comparison).startswith("Comparison(bits per byte: ")
 
 
+@pytest.mark.slow
 def test_a_time_budget_is_turned_into_bytes_once(
     bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +286,7 @@ def test_too_few_documents_are_refused(documents: list[str]) -> None:
         glm.compare(documents, ["byte"], **TINY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("match", ["params", "flops"])
 def test_the_width_follows_from_what_is_held_equal(bios: list[str], match: str) -> None:
     """The first codec keeps the width asked for, the others come within a hundredth, and all read the same."""
@@ -307,6 +310,7 @@ def test_equal_time_is_equal_seconds(bios: list[str]) -> None:
     assert comparison.plan["budget"]["seconds"] == 3.0
 
 
+@pytest.mark.slow
 def test_a_sweep_over_widths_compares_codecs_of_one_width(bios: list[str], folder: Path) -> None:
     """The embedding keeps its proportion, and the jobs of the width that was there already are found again."""
     trained: list[int] = []
@@ -326,6 +330,7 @@ def test_a_sweep_over_widths_compares_codecs_of_one_width(bios: list[str], folde
     assert set(trained) == {48}
 
 
+@pytest.mark.slow
 def test_every_codec_tries_as_many_settings(bios: list[str], tmp_path: Path) -> None:
     """The best on the development documents is what its models are trained with; all trials are recorded."""
     comparison = glm.compare(bios, CODECS[:2], trials=3, output=tmp_path / "out", **TINY)
@@ -471,6 +476,7 @@ def test_proof_and_marginals_are_added_to_finished_jobs(bios: list[str], tmp_pat
         assert marginal["gap"] == 0 if job.row["codec"] == "byte" else marginal["gap"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["", "{}", '{"x"'])
 def test_damaged_measures_are_made_anew(bios: list[str], tmp_path: Path, damage: str) -> None:
     """A proof and a marginal that cannot be read cost time, and no training."""
@@ -486,6 +492,7 @@ def test_damaged_measures_are_made_anew(bios: list[str], tmp_path: Path, damage:
     assert again.jobs[0].row["proof"]["coded_bits"] == before.jobs[0].row["proof"]["coded_bits"]
 
 
+@pytest.mark.slow
 def test_a_proof_that_fails_is_a_failure(bios: list[str], tmp_path: Path) -> None:
     """Documents that do not come back, and bits that no model explains, are told and change the exit code."""
     settings: dict[str, Any] = {**TINY, "codecs": ["byte"], "prove": True, "output": tmp_path / "out"}
@@ -521,6 +528,7 @@ def test_a_trial_that_fails_is_told(bios: list[str], monkeypatch: pytest.MonkeyP
         glm.compare(bios, ["byte"], trials=2, **TINY)
 
 
+@pytest.mark.slow
 def test_two_time_budgets_are_kept_side_by_side(
     bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,6 +91,7 @@ def test_the_files_are_locked(tmp_path: Path) -> None:
         check_lock(tmp_path / "out" / "documents.jsonl")
 
 
+@pytest.mark.slow
 def test_the_outcome_does_not_depend_on_processes(tmp_path: Path, bios: list[str]) -> None:
     """One process and two, with other hash seeds, write the same bytes."""
     documents = [*bios, *(f"{text} @me" for text in bios[:200]), *bios[:50]] * 3

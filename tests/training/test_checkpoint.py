@@ -120,6 +120,7 @@ def test_learning_rates_may_be_lowered(bios: list[str], tmp_path: Path) -> None:
     assert model.training["options"]["learning_rate"] == 1e-3
 
 
+@pytest.mark.slow
 def test_what_auto_chose_is_kept(bios: list[str], tmp_path: Path) -> None:
     """A run that chose its network by the budget is resumed with it, whatever the machine's speed is now."""
     auto: dict[str, Any] = {"preset": "auto", "network": {"embedding_dim": 8}}
