@@ -87,7 +87,7 @@ class Comparison:
         simplest = min(self.baselines, key=lambda baseline: baseline["bpb"])
         if simplest["bpb"] < self.mean(self.ranking()[0], "bpb"):
             return (
-                f"{self._verdict()} {simplest['name']} needs {simplest['bpb']:.3f} without a model: train for longer."
+                f"{self._verdict()} {simplest['name']} needs {simplest['bpb']:.3f} without a network: train for longer."
             )
         return self._verdict()
 
