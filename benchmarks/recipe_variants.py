@@ -112,10 +112,10 @@ class BigramNetwork(LSTMNetwork):
         self.bigram = nn.Embedding(config.vocab_size, config.vocab_size)
         nn.init.zeros_(self.bigram.weight)
 
-    def forward(self, ids: Tensor, state: TorchState | None, is_read: Tensor) -> tuple[Tensor, TorchState]:
-        """Read tokens and return logits, shape (positions, V), and the state."""
-        logits, after = super().forward(ids, state, is_read)
-        return logits + self.bigram(ids[is_read]), after
+    def forward(self, ids: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
+        """Read tokens and return logits, shape (B, T, V), and the state."""
+        logits, after = super().forward(ids, state)
+        return logits + self.bigram(ids), after
 
 
 class LockedDropout(nn.Module):
@@ -145,10 +145,10 @@ class LockedOutputNetwork(LSTMNetwork):
         super().__init__(config)
         self.locked = LockedDropout(share)
 
-    def forward(self, ids: Tensor, state: TorchState | None, is_read: Tensor) -> tuple[Tensor, TorchState]:
-        """Read tokens and return logits, shape (positions, V), and the state."""
+    def forward(self, ids: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
+        """Read tokens and return logits, shape (B, T, V), and the state."""
         hidden, after = self.lstm(self.embedding(ids), state)
-        return self.head(self.locked(hidden)[is_read]), after
+        return self.head(self.locked(hidden)), after
 
 
 class WeightDropNetwork(LSTMNetwork):
@@ -158,15 +158,15 @@ class WeightDropNetwork(LSTMNetwork):
         super().__init__(config)
         self.share = share
 
-    def forward(self, ids: Tensor, state: TorchState | None, is_read: Tensor) -> tuple[Tensor, TorchState]:
-        """Read tokens and return logits, shape (positions, V), and the state."""
+    def forward(self, ids: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
+        """Read tokens and return logits, shape (B, T, V), and the state."""
         dropped = {
             name: dropout(parameter, self.share, self.training)
             for name, parameter in self.lstm.named_parameters()
             if name.startswith("weight_hh")
         }
         hidden, after = functional_call(self.lstm, dropped, (self.embedding(ids), state))
-        return self.head(self.dropout(hidden[is_read])), after
+        return self.head(self.dropout(hidden)), after
 
 
 class AveragedParallel(Parallel):

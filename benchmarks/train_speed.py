@@ -6,7 +6,7 @@ Utilisation is the useful arithmetic of training over the most that matrix produ
 in the same run: useful are 6 floating point operations for each parameter outside the embedding and each target that
 is no padding (`granular_lm.weights.flops_per_token`); the product is ``a @ b`` of square matrices, the best of several
 sizes. What padding costs is reported beside it, as the share of padded targets and as the utilisation that counts
-the padded positions the LSTM reads, too. Everything is timed that an update does: cutting batches, the network,
+the padded positions, too. Everything is timed that an update does: cutting batches, the network,
 clipping, the optimizer.
 
 The original post's way (`reference_post.py`) reads the same documents with the same four layers of 512 units. Ours
@@ -200,9 +200,8 @@ def described(case: Case, rounds: Sequence[Work], peak: float) -> dict[str, Any]
         peak: The best matrix product in this precision, floating point operations a second.
     """
     per_token = flops_per_token(case.network)
-    head = 6 * case.network.hidden_size * case.network.vocab_size  # the output layer skips padding
     useful = [per_token * work.tokens / work.seconds for work in rounds]
-    with_padding = [((per_token - head) * w.positions + head * w.tokens) / w.seconds for w in rounds]
+    with_padding = [per_token * work.positions / work.seconds for work in rounds]
     positions, tokens = (sum(getattr(work, name) for work in rounds) for name in ("positions", "tokens"))
     return {
         **asdict(case),

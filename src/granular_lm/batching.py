@@ -27,7 +27,7 @@ Whole = TypeVar("Whole", int, NDArray[np.int64])
 IGNORED = -100
 """The target of a padded position: `torch.nn.functional.cross_entropy` leaves it out."""
 
-WIDTH_STEP = 8  # batch widths are multiples of this
+WIDTH_STEP = 4  # batch widths are multiples of this
 SHORT_STRINGS_WINDOW, LONG_DOCUMENTS_WINDOW = 256, 64  # bytes
 WINDOWS_PER_SEGMENT = 16
 DOCUMENTS_PER_GROUP = 2**20

@@ -63,7 +63,7 @@ def test_the_formula_of_flops_is_what_a_step_of_training_costs(num_layers: int) 
     batch, length = 4, 8
     ids = torch.zeros((batch, length), dtype=torch.long)
     with torch.backends.mkldnn.flags(enabled=False), FlopCounterMode(display=False) as counter:
-        logits, _ = network(ids, None, torch.ones_like(ids, dtype=torch.bool))
+        logits, _ = network(ids, None)
         logits.sum().backward()
     counted = counter.get_total_flops() / (batch * length)
     assert counted == flops_per_token(shape) - num_layers * 8 * shape.hidden_size**2 / length

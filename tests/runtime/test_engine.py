@@ -39,7 +39,7 @@ def test_it_gives_the_log_probabilities_of_the_torch_network(
     network = network_of(config, seed=batch_size)
     ids = np.random.default_rng(0).integers(0, codec.vocab_size, (batch_size, 20))
     with torch.no_grad():
-        logits, _ = network(torch.from_numpy(ids), None, torch.ones(ids.shape, dtype=torch.bool))
+        logits, _ = network(torch.from_numpy(ids), None)
     expected = torch.log_softmax(logits.double(), dim=-1).reshape(*ids.shape, -1).numpy()
     engine = NumpyEngine(config, network.to_weights())
     state = engine.initial_state(batch_size)

@@ -141,9 +141,10 @@ class Parallel:
     def _nats(self, window: Window, state: TorchState | None, part: int) -> tuple[Tensor, TorchState]:
         mine = shard(window, self.rank * self._accumulate + part, self.num_processes * self._accumulate)
         inputs, targets = self._moved(mine.inputs), self._moved(mine.targets)
-        is_read = targets != IGNORED
-        logits, after = self._network(inputs, None if window.is_first else state, is_read)
-        return cross_entropy(logits.float(), targets[is_read], reduction="sum"), after
+        logits, after = self._network(inputs, None if window.is_first else state)
+        # Padding is read by the output layer, too: to pick out the rest took longer.
+        nats = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
+        return nats, after
 
     def _moved(self, array: NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array))

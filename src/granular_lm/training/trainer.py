@@ -32,6 +32,7 @@ from granular_lm.training.checkpoint import (
 from granular_lm.training.curve import MetricsRecorder
 from granular_lm.training.development import DevelopmentSet, affordable_bytes
 from granular_lm.training.interrupts import noted_interrupts
+from granular_lm.training.memory import freed_memory_kept
 from granular_lm.training.optimizer import make_optimizers
 from granular_lm.training.options import MATRIX_LEARNING_RATE, NATS_PER_BIT, Callback, Progress, TrainingOptions
 from granular_lm.training.parallel import Parallel
@@ -115,7 +116,7 @@ class Trainer:
                 keeping.
         """
         self._started = time.perf_counter() - self.state.seconds  # earlier sittings count
-        with noted_interrupts() as interrupted:
+        with noted_interrupts() as interrupted, freed_memory_kept():
             try:
                 self._train(interrupted)
             except KeyboardInterrupt:  # the second one, or a callback's
