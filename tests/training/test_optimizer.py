@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from granular_lm.network import LSTMNetwork
-from granular_lm.training.optimizer import NEWTON_SCHULZ, Muon, make_optimizers, orthogonalised
+from granular_lm.training.optimizer import NEWTON_SCHULZ, Muon, make_optimizers, num_blocks, orthogonalised
 from granular_lm.training.options import TrainingOptions
 from granular_lm.weights import ModelConfig
 
@@ -48,6 +48,34 @@ def test_one_step_is_the_formula() -> None:
     Muon([matrix], lr=0.1, momentum=0.5).step()
     expected = before - 0.1 * orthogonalised(gradient.view(4, 8, 8)).reshape(32, 8)
     torch.testing.assert_close(matrix.detach(), expected, atol=1e-2, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "count"),
+    [
+        (64, 64, 1),
+        (192, 192, 1),
+        (256, 256, 2),
+        (384, 384, 2),
+        (448, 448, 4),
+        (512, 512, 4),
+        (257, 257, 1),
+        (512, 64, 1),
+    ],
+)
+def test_large_gates_are_cut_into_equal_blocks(rows: int, columns: int, count: int) -> None:
+    """Of 96 to 192 rows where the width can be divided so; the gates of the embedding stay whole."""
+    assert num_blocks(rows, columns) == count
+
+
+def test_a_block_moves_by_its_own_gradient() -> None:
+    """Each block of a large gate is orthogonalised by itself."""
+    torch.manual_seed(0)
+    matrix = torch.nn.Parameter(torch.zeros(4 * 256, 256))
+    matrix.grad = torch.randn(4 * 256, 256)
+    expected = -0.1 * orthogonalised(matrix.grad.view(8, 128, 256)).reshape(4 * 256, 256)
+    Muon([matrix], lr=0.1, momentum=0.0).step()
+    torch.testing.assert_close(matrix.detach(), expected, atol=1e-3, rtol=0)
 
 
 def test_gates_do_not_mix() -> None:
