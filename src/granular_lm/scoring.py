@@ -10,7 +10,8 @@ Left out on purpose: truncation, unknown tokens, means of per-document ratios, a
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import chain
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,10 @@ from granular_lm.codecs import Codec
 from granular_lm.errors import CodecError, CorpusError
 from granular_lm.runtime import State, select_rows
 from granular_lm.text import to_bytes, to_text
+from granular_lm.threads import in_threads
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 DOCUMENTS_AT_ONCE = 256
 TOKENS_AT_ONCE = 500_000  # padded: a long document is read with few others
@@ -26,7 +31,10 @@ SORTED_AT_ONCE = 8192  # documents of like length are read together; more would 
 
 
 class StepModel(Protocol):
-    """What scoring, generation and compression know of a model."""
+    """What scoring, generation and compression know of a model.
+
+    One that has a ``cursor``, too, as `LanguageModel` does, is read in several threads at once.
+    """
 
     @property
     def codec(self) -> Codec:
@@ -60,6 +68,13 @@ def read_from(model: StepModel, state: State) -> Reading:
     """Return strings to be read from left to right: in place if the model has a ``cursor``, else by its steps."""
     cursor: Callable[[State], Reading] | None = getattr(model, "cursor", None)
     return _ByStep(model, state) if cursor is None else cursor(state)
+
+
+def each_batch(
+    model: StepModel, work: Callable[[Item], Iterable[Result]], batches: Sequence[Item]
+) -> Iterator[Iterable[Result]]:
+    """Yield ``work(batch)`` for each batch, in order: worked on in several threads if the model may be read so."""
+    return in_threads(work, batches) if hasattr(model, "cursor") else map(work, batches)
 
 
 class _ByStep:
@@ -195,16 +210,25 @@ def score_documents(model: StepModel, documents: Iterable[str | bytes]) -> Itera
 def _score_pool(model: StepModel, documents: Sequence[str]) -> list[Score]:
     encoded = model.codec.encode_batch(documents)
     ids = [encoded[index] for index in range(len(documents))]
-    longest_first = np.argsort([-len(row) for row in ids], kind="stable")
-    nats: list[NDArray[np.float64]] = [np.empty(0)] * len(documents)
-    start = 0
-    while start < len(documents):
-        longest = len(ids[longest_first[start]]) + 1
-        chosen = longest_first[start : start + max(1, min(DOCUMENTS_AT_ONCE, TOKENS_AT_ONCE // longest))]
-        start += len(chosen)
-        for index, row in zip(chosen, _token_nats(model, [ids[i] for i in chosen]), strict=True):
-            nats[index] = row
-    return [_score(model.codec, *each) for each in zip(documents, ids, nats, strict=True)]
+    batches = _batches([len(row) for row in ids])
+    read = each_batch(model, lambda batch: _token_nats(model, [ids[index] for index in batch]), batches)
+    nats = dict(zip(chain(*batches), chain.from_iterable(read), strict=True))
+    return [
+        _score(model.codec, text, row, nats[index])
+        for index, (text, row) in enumerate(zip(documents, ids, strict=True))
+    ]
+
+
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Return which documents are read together: those of like length, the longest first."""
+    longest_first: list[int] = np.argsort(-np.array(lengths, dtype=np.int64), kind="stable").tolist()
+    batches, start = [], 0
+    while start < len(lengths):
+        longest = lengths[longest_first[start]] + 1
+        count = max(1, min(DOCUMENTS_AT_ONCE, TOKENS_AT_ONCE // longest))
+        batches.append(longest_first[start : start + count])
+        start += count
+    return batches
 
 
 def _token_nats(model: StepModel, ids: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float64]]:

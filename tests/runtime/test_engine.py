@@ -104,6 +104,15 @@ def test_rows_of_a_batch_do_not_touch_each_other() -> None:
         np.testing.assert_allclose(log_probs[4:5], log_probs_alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("ids", [[0, 11], [-1, 3], [2, 10**9, 4]])
+def test_a_token_that_is_none_is_an_error(ids: list[int]) -> None:
+    """It is not read as another one."""
+    config = ModelConfig(vocab_size=11, embedding_dim=8, hidden_size=16, num_layers=2)
+    engine = NumpyEngine(config, network_of(config, 3).to_weights())
+    with pytest.raises(IndexError, match="there are 0 to 10"):
+        engine.step(np.array(ids), engine.initial_state(len(ids)))
+
+
 def test_a_batch_may_be_empty() -> None:
     """No strings have no probabilities."""
     config = ModelConfig(vocab_size=11, embedding_dim=8, hidden_size=16, num_layers=2)

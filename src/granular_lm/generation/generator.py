@@ -1,6 +1,7 @@
 """The sampler. It works through `step` and `token_bytes` alone, so all of it holds for every codec."""
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -17,7 +18,7 @@ from granular_lm.generation.sample import Sample
 from granular_lm.generation.search import described, most_likely
 from granular_lm.generation.streaming import stream_text
 from granular_lm.model import LanguageModel
-from granular_lm.scoring import StepModel
+from granular_lm.scoring import StepModel, each_batch
 
 STRINGS_AT_ONCE = 256
 
@@ -155,32 +156,25 @@ class Generator:
         self, n: int, data: bytes, rules: Rules, seed: int, documents: Container[bytes] | None
     ) -> Iterator[Sample]:
         prefix = Prefix(self.model, data, beam=rules.options.prompt_beam)
-        for start in range(0, n, STRINGS_AT_ONCE):
-            indices = range(start, min(start + STRINGS_AT_ONCE, n))
-            yield from _in_order(self._accepted(indices, prefix, rules, seed, documents), start)
+        draw = partial(self._drawn, prefix=prefix, rules=rules, seed=seed, documents=documents)
+        blocks = [range(start, min(start + STRINGS_AT_ONCE, n)) for start in range(0, n, STRINGS_AT_ONCE)]
+        for indices, drawn in zip(blocks, each_batch(self.model, draw, blocks), strict=True):
+            yield from _in_order(_accepted(drawn, draw, rules.options), indices[0])
 
-    def _accepted(
-        self, indices: Sequence[int], prefix: Prefix, rules: Rules, seed: int, documents: Container[bytes] | None
+    def _drawn(
+        self,
+        indices: Sequence[int],
+        attempt: int = 0,
+        *,
+        prefix: Prefix,
+        rules: Rules,
+        seed: int,
+        documents: Container[bytes] | None,
     ) -> Iterator[tuple[int, Sample]]:
-        """Yield some strings with their indices, each when it is complete; those not accepted are drawn anew."""
-        options, refused = rules.options, None
-        for attempt in range(options.max_draws):
-            drawing = Drawing(self.model, rules, prefix, _streams(seed, indices, attempt))
-            missing = []
-            for string in drawing.run():
-                sample = drawing.sample(string, documents)
-                if _is_accepted(sample, options):
-                    yield indices[string], sample
-                else:
-                    missing.append(indices[string])
-                    refused = sample
-            if not missing:
-                return
-            indices = sorted(missing)
-        raise SamplingError(
-            f"no string was accepted in {options.max_draws} draws, the last was {str(refused)[:40]!r}; "
-            "accept more, raise max_draws, or raise the temperature."
-        )
+        """Draw some strings once, and yield each with its index when it is complete."""
+        drawing = Drawing(self.model, rules, prefix, _streams(seed, indices, attempt))
+        for string in drawing.run():
+            yield indices[string], drawing.sample(string, documents)
 
     def _documents(self, *, are_needed: bool) -> Container[bytes] | None:
         documents: Container[bytes] | None = getattr(self.model, "documents", None)
@@ -194,6 +188,30 @@ class Generator:
 def _streams(seed: int, indices: Sequence[int], attempt: int = 0) -> list[np.random.Generator]:
     """Return the random numbers of some strings: a string's own, whatever else is drawn, and other ones each time."""
     return [np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index, attempt))) for index in indices]
+
+
+def _accepted(
+    drawn: Iterable[tuple[int, Sample]],
+    draw: Callable[[Sequence[int], int], Iterable[tuple[int, Sample]]],
+    options: Options,
+) -> Iterator[tuple[int, Sample]]:
+    """Yield each string that is accepted; the others are drawn anew."""
+    refused = None
+    for attempt in range(1, options.max_draws + 1):
+        missing = []
+        for index, sample in drawn:
+            if _is_accepted(sample, options):
+                yield index, sample
+            else:
+                missing.append(index)
+                refused = sample
+        if not missing:
+            return
+        drawn = draw(sorted(missing), attempt)
+    raise SamplingError(
+        f"no string was accepted in {options.max_draws} draws, the last was {str(refused)[:40]!r}; "
+        "accept more, raise max_draws, or raise the temperature."
+    )
 
 
 def _is_accepted(sample: Sample, options: Options) -> bool:

@@ -93,13 +93,28 @@ class Cursor:
 
     def read(self, ids: NDArray[np.integer]) -> Floats:
         """Read one token of each string; return the logits of what comes next, a new array of shape (B, V)."""
-        table = self._engine.input_table
-        upwards: Floats = table[None, ids[0]] if len(ids) == 1 else table.take(ids, axis=0)
+        upwards: Floats | None = None
         for layer, matrix, bias in zip(self._layers, self._engine.matrices, self._engine.biases, strict=True):
-            np.add(upwards, layer.recurrent, out=layer.gates)
+            if upwards is None:
+                self._look_up(ids, layer)
+            else:
+                np.add(upwards, layer.recurrent, out=layer.gates)
             layer.advance(matrix)
             upwards = layer.upwards + bias
+        assert upwards is not None
         return upwards
+
+    def _look_up(self, ids: NDArray[np.integer], layer: "_Layer") -> None:
+        """Begin the gates of the lowest layer with what its tokens add."""
+        table = self._engine.input_table
+        if len(ids) == 1:
+            np.add(table[ids[0]], layer.recurrent, out=layer.gates)
+            return
+        if ids.min(initial=0) < 0 or ids.max(initial=0) >= len(table):
+            raise IndexError(f"tokens from {ids.min()} to {ids.max()} were met; there are 0 to {len(table) - 1}.")
+        # Straight into its place: a new array of this size costs more in memory than in arithmetic.
+        table.take(ids, axis=0, out=layer.gates, mode="clip")
+        layer.gates += layer.recurrent
 
     def keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Let the other strings leave; return the rows that stay, in their new order."""
