@@ -253,6 +253,11 @@ def optimizers_with_muon(
     return optimizers
 
 
+def one_block(rows: int, columns: int) -> int:
+    """Leave every gate whole."""
+    return 1
+
+
 def options(**values: Any) -> Variant:
     """Return a variant of the training options alone."""
     return Variant(options=values)
@@ -301,9 +306,11 @@ VARIANTS: Mapping[str, Variant] = {
     "muon-weight-decay-0.1": patched_muon(weight_decay=0.1),
     "newton-schulz-2": Variant(patches={"optimizer.NEWTON_SCHULZ": NEWTON_SCHULZ[:2]}),
     "newton-schulz-5": Variant(patches={"optimizer.NEWTON_SCHULZ": POLAR_EXPRESS}),
+    "muon-whole-gates": Variant(patches={"optimizer.num_blocks": one_block}),
     # what an update reads
     "batch-512": options(batch_bytes=512),
     "batch-2048": options(batch_bytes=2048),
+    "window-32": options(window_bytes=32),
     "window-64": options(window_bytes=64),
     "window-128": options(window_bytes=128),
     "window-512": options(window_bytes=512),
