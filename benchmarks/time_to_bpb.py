@@ -9,10 +9,10 @@ is left out is scoring.
 
 Ours is `granular_lm.train` with its defaults; ``--ours`` changes any of them: an argument of `train`
 (``preset=small``), a value of the network (``hidden_size=512``) or of the training options
-(``optimizer=adamw``). All of the training part is trained on, as by the peer. The development text that `train` asks
-for is the end of it, so what is kept is in effect the last weights, and the validation part is never seen. The model
-reads the whole validation part once, from the zero state, as one document. The peer has no stop, so the bits of the
-one stop at the end are left out of the comparison: content bits over bytes. Both numbers are in the results.
+(``optimizer=adamw``). The development text, which chooses the weights that are kept and how sure they may be, is the
+beginning of the training part, and is not trained on; the peer trains on all of it. The validation part is never seen
+in training, and is read by the model once and whole, from the zero state. The peer has no stop, so the bits of the one
+stop at the end are left out of the comparison: content bits over bytes. Both numbers are in the results.
 
 The peer is described in `reference_gpt.py`. It is given its 2000 updates, however long they take, and then, where
 ours had longer, as many updates as fill the same seconds, its learning rate stretched over them. Its validation part
@@ -50,7 +50,7 @@ def train_ours(
     import granular_lm as glm
 
     given = _sorted_settings(settings)  # imports torch: from here on nothing large is left to load
-    documents, validation = to_text(data), to_text(data[-dev_bytes:])
+    validation, documents = to_text(data[:dev_bytes]), to_text(data[dev_bytes:])
     left = seconds - (time.time() - started)
     model = glm.train([documents], validation=[validation], max_time=left, **given)
     model.save_pretrained(folder)
@@ -169,7 +169,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--train-bytes", type=int, help="where the validation part begins; default: nine tenths")
     parser.add_argument("--valid-bytes", type=int, help="validate on the first of the rest alone")
     parser.add_argument(
-        "--dev-bytes", type=int, default=20_000, help="end of the training part that stands in for development text"
+        "--dev-bytes", type=int, default=20_000, help="beginning of the training part that is held out of it"
     )
     parser.add_argument("--ours", type=setting, nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--peer-iterations", type=int, default=2000, help="its updates; 0 leaves the peer out")

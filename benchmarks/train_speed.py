@@ -9,6 +9,9 @@ sizes. What padding costs is reported beside it, as the share of padded targets 
 the padded positions, too. Everything is timed that an update does: cutting batches, the network,
 clipping, the optimizer.
 
+How much of that is lost by torch's LSTM and how much around it shows a bare ``nn.LSTM`` beside each case: forward and
+backward on random numbers in one rectangle as large as a batch, with nothing read before and nothing updated after.
+
 The original post's way (`reference_post.py`) reads the same documents with the same four layers of 512 units. Ours
 has ``embedding_dim`` 257, so every matrix of the LSTM has the shape that it has with one-hot inputs of 257 numbers;
 the embedding itself, 257 x 257, comes on top of that.
@@ -31,6 +34,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from torch import nn
 
 from granular_lm.batching import IGNORED, Batches, Window
 from granular_lm.codecs import train_codec
@@ -46,6 +50,7 @@ from results import benchmark_parser, write_results
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 EVER = Budget(seconds=1e9)
 FEWEST_UPDATES = 2
+LSTM_STEPS = 128  # of the rectangle that the bare LSTM reads: about the length of a description
 POST: dict[str, Any] = {"embedding_dim": 257, "hidden_size": 512, "num_layers": 4, "dropout": 0.5}
 
 
@@ -169,6 +174,23 @@ def timed_post(documents: Sequence[str], *, num_updates: int) -> Work:
     return Work(time.perf_counter() - started, num_bytes, updates=num_updates)
 
 
+def lstm_flops(case: Case, seconds: float) -> float:
+    """Return the floating point operations a second of a bare ``nn.LSTM`` of the network's shape, at its best."""
+    network, where = case.network, device()
+    lstm = nn.LSTM(network.embedding_dim, network.hidden_size, network.num_layers, batch_first=True).to(where)
+    values = torch.randn(case.batch_bytes // LSTM_STEPS, LSTM_STEPS, network.embedding_dim, device=where)
+    work = (flops_per_token(network) - 6 * network.hidden_size * network.vocab_size) * values[..., 0].numel()
+    best, until = 0.0, time.perf_counter() + seconds
+    while time.perf_counter() < until or not best:
+        started = time.perf_counter()
+        with torch.autocast(where.type, torch.bfloat16, enabled=case.precision == "bf16"):
+            outputs, _ = lstm(values)
+        outputs.sum().backward()
+        _finish()
+        best = max(best, work / (time.perf_counter() - started))
+    return best
+
+
 def matmul_flops(precision: str, size: int, seconds: float) -> float:
     """Return the floating point operations a second of ``a @ b``, both (size, size), at its best."""
     a, b = (torch.randn(size, size, device=device()).to(DTYPES[precision]) for _ in range(2))
@@ -191,13 +213,14 @@ def _finish() -> None:
         torch.accelerator.synchronize()
 
 
-def described(case: Case, rounds: Sequence[Work], peak: float) -> dict[str, Any]:
+def described(case: Case, rounds: Sequence[Work], peak: float, lstm: float) -> dict[str, Any]:
     """Return the rounds of a case as JSON values.
 
     Args:
         case: What was timed.
         rounds: What each round did.
         peak: The best matrix product in this precision, floating point operations a second.
+        lstm: The bare LSTM, likewise.
     """
     per_token = flops_per_token(case.network)
     useful = [per_token * work.tokens / work.seconds for work in rounds]
@@ -210,6 +233,7 @@ def described(case: Case, rounds: Sequence[Work], peak: float) -> dict[str, Any]
         "flops_per_second": statistics.median(useful),
         "utilisation": statistics.median(useful) / peak,
         "best_utilisation": max(useful) / peak,
+        "utilisation_of_lstm_alone": lstm / peak,
         "utilisation_with_padding": statistics.median(with_padding) / peak,
         "padded_share": 1 - tokens / positions,
         "updates": sum(work.updates for work in rounds),
@@ -242,6 +266,7 @@ class Bench:
         self.threads = torch.get_num_threads()
         self.rounds: dict[Case, list[Work]] = {}
         self.post_rounds: list[Work] = []
+        self.lstms: dict[Case, float] = {}
         self.peaks = {precision: dict.fromkeys(arguments.matmul_sizes, 0.0) for precision in arguments.precisions}
 
     def run(self) -> None:
@@ -256,13 +281,18 @@ class Bench:
         work = timed_training(case, self.store, seconds=self.arguments.seconds, warmup=self.arguments.warmup)
         torch.set_num_threads(self.threads)  # training may have chosen fewer
         self.rounds.setdefault(case, []).append(work)
+        reached = lstm_flops(case, self.arguments.matmul_seconds)
+        self.lstms[case] = max(self.lstms.get(case, 0.0), reached)
         for size, best in self.peaks[case.precision].items():
             reached = matmul_flops(case.precision, size, self.arguments.matmul_seconds)
             self.peaks[case.precision][size] = max(best, reached)
 
     def rows(self, cases: Sequence[Case]) -> list[dict[str, Any]]:
         """Return what was measured of each case."""
-        return [described(case, self.rounds[case], max(self.peaks[case.precision].values())) for case in cases]
+        return [
+            described(case, self.rounds[case], max(self.peaks[case.precision].values()), self.lstms[case])
+            for case in cases
+        ]
 
     def _config(self, **changes: Any) -> ModelConfig:
         return ModelConfig.preset("medium", vocab_size=self.store.codec.vocab_size, **changes)
@@ -318,7 +348,8 @@ def show(told: dict[str, Any]) -> None:
     for row in told["best"]:
         print(
             f"{_name(row)} {row['utilisation']:6.1%} of {told['matmul'][row['precision']]['best'] / 1e9:.0f} GFLOP/s "
-            f"({row['utilisation_with_padding']:.1%} with the {row['padded_share']:.1%} padding), "
+            f"({row['utilisation_with_padding']:.1%} with the {row['padded_share']:.1%} padding; "
+            f"{row['utilisation_of_lstm_alone']:.1%} by a bare nn.LSTM), "
             f"{row['bytes_per_second']:,.0f} bytes/s"
         )
     if post := told["post"]:

@@ -56,6 +56,7 @@ LABELS = {
     "seconds": "seconds of training",
     "valid_bpb": "development bits per byte",
     "valid_bytes": "development bytes",
+    "sharpness": "factor on the logits",
     "test_bpb": "test bits per byte",
 }
 """What the model card calls what it does not call by its name."""

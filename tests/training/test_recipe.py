@@ -33,8 +33,10 @@ def test_more_budget_never_means_a_smaller_network(one: float, two: float, corpu
 
 
 def test_a_small_corpus_is_regularised() -> None:
-    """The same budget over a tenth of the text means more passes, and more dropout."""
-    assert recipe_for(2e6, 100_000, is_time=True).dropout > recipe_for(2e6, 10_000_000, is_time=True).dropout
+    """The same budget over less text means more passes, and more dropout and weight decay."""
+    often, once = (recipe_for(2e6, corpus_bytes, is_time=True) for corpus_bytes in (100_000, 10_000_000))
+    assert often.dropout > once.dropout
+    assert often.weight_decay > once.weight_decay
 
 
 @pytest.fixture
@@ -51,7 +53,9 @@ def test_the_choice_is_told_and_single_values_may_be_given(store: TokenStore, ca
     assert chosen.dropout == 0.25
     assert chosen.hidden_size == recipe_for(100_000, 1, is_time=False).hidden_size
     assert "preset auto: Recipe(hidden_size=" in caplog.text
-    given = replace(OPTIONS, matrix_learning_rate=0.5)
+    corpus_bytes = int(store.num_bytes.sum())
+    assert options.weight_decay == recipe_for(100_000, corpus_bytes, is_time=False).weight_decay
+    given = replace(OPTIONS, matrix_learning_rate=0.5, weight_decay=0.0)
     assert choose("auto", store, budget=budget, options=given, changes={})[1] == given
 
 

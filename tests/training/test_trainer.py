@@ -18,6 +18,7 @@ from granular_lm.errors import CorpusError, OptionError, TrainingError
 from granular_lm.text import to_bytes
 from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, Progress, Trainer, TrainingOptions, fit, write_metrics
+from granular_lm.training.calibration import sharpened
 from granular_lm.training.precision import choose_precision
 from granular_lm.weights import ModelConfig
 
@@ -61,9 +62,9 @@ def test_the_development_loss_is_the_scorers(
     trainer = trainer_of(
         [*bios[:80], "", "x" * 700], tmp_path, codec, window_bytes=window_bytes, network={"num_layers": num_layers}
     )
-    model = glm.LanguageModel(codec, trainer.network.config, trainer.network.to_weights())
-    expected = glm.bits_per_byte(model.score([*bios[:80], "", "x" * 700]))
-    assert trainer.evaluate() == pytest.approx(expected, abs=1e-4)
+    found, sharpness = trainer.evaluate()
+    model = glm.LanguageModel(codec, trainer.network.config, sharpened(trainer.network.to_weights(), sharpness))
+    assert found == pytest.approx(glm.bits_per_byte(model.score([*bios[:80], "", "x" * 700])), abs=1e-4)
 
 
 def test_the_same_seed_gives_the_same_weights(bios: list[str]) -> None:
@@ -104,9 +105,9 @@ def test_the_best_weights_are_kept_not_the_last(
     trainer = trainer_of(bios, tmp_path, evaluations=4)
     snapshots: list[np.ndarray] = []
 
-    def evaluate() -> float:
+    def evaluate() -> tuple[float, float]:
         snapshots.append(trainer._average.tensors()["head.bias"].numpy().copy())
-        return next(losses)
+        return next(losses), 1.0
 
     monkeypatch.setattr(trainer, "evaluate", evaluate)
     trainer.run()
@@ -135,11 +136,11 @@ def test_an_infinite_development_loss_is_never_the_best(
     """NaN at the first evaluation does not keep out the numbers after it, and NaN alone is an error."""
     losses = iter([math.nan, 3.0, math.nan, 2.0])
     trainer = trainer_of(bios, tmp_path, evaluations=4)
-    monkeypatch.setattr(trainer, "evaluate", lambda: next(losses))
+    monkeypatch.setattr(trainer, "evaluate", lambda: (next(losses), 1.0))
     trainer.run()
     assert trainer.state.best_valid_bpb == 2.0
     hopeless = trainer_of(bios, tmp_path, evaluations=4)
-    monkeypatch.setattr(hopeless, "evaluate", lambda: math.nan)
+    monkeypatch.setattr(hopeless, "evaluate", lambda: (math.nan, 1.0))
     with pytest.raises(TrainingError, match="development loss is no finite number"):
         hopeless.run()
 
@@ -188,7 +189,7 @@ def test_patience_stops_early(bios: list[str], tmp_path: Path, monkeypatch: pyte
     """Two evaluations without a new lowest are enough with patience=2."""
     losses = iter([3.0, 2.0, 2.5, 2.1, 1.0])
     trainer = trainer_of(bios, tmp_path, evaluations=10, patience=2)
-    monkeypatch.setattr(trainer, "evaluate", lambda: next(losses))
+    monkeypatch.setattr(trainer, "evaluate", lambda: (next(losses), 1.0))
     trainer.run()
     assert trainer.ended == "early: the development loss has not fallen in 2 evaluations"
     assert trainer.state.best_valid_bpb == 2.0
@@ -312,8 +313,9 @@ def test_bf16_gives_nearly_the_loss_of_fp32(bios: list[str], tmp_path: Path) -> 
     """Where the probe allows bfloat16, the development loss of one network differs by rounding alone."""
     if choose_precision("auto") != "bf16":
         pytest.skip("this machine has no bfloat16")
-    exact = trainer_of(bios, tmp_path, precision="fp32").evaluate()
-    assert trainer_of(bios, tmp_path, precision="bf16").evaluate() == pytest.approx(exact, rel=0.01)
+    exact, _ = trainer_of(bios, tmp_path, precision="fp32").evaluate()
+    rounded, _ = trainer_of(bios, tmp_path, precision="bf16").evaluate()
+    assert rounded == pytest.approx(exact, rel=0.01)
 
 
 def test_validation_may_be_held_out_or_given(bios: list[str]) -> None:

@@ -243,6 +243,8 @@ def _tell(model: "LanguageModel", output: Path, work: Path, *, json: bool) -> No
             "network": f"{shape.num_layers} x {shape.hidden_size}, dropout {shape.dropout:g}, "
             f"{model.num_parameters:,} parameters",
             "learning rates": _rates(about["options"]),
+            "weight decay": _weight_decay(about["options"]),
+            "calibration": f"logits times {about['sharpness']:g}, which suits the development text",
             "read": f"{about['bytes_seen'] / 1e6:.2f} MB in {about['updates']:,} updates, {about['seconds']:.0f} s",
             "speed": f"{speed / 1000:.1f} kB/s",
             **({"peak memory": f"{peak_memory / 1e6:,.0f} MB"} if peak_memory else {}),
@@ -259,3 +261,9 @@ def _rates(used: dict[str, Any]) -> str:
     from granular_lm.training.options import MATRIX_LEARNING_RATE
 
     return f"{used['learning_rate']:g}, {used['matrix_learning_rate'] or MATRIX_LEARNING_RATE:g} for the LSTM"
+
+
+def _weight_decay(used: dict[str, Any]) -> str:
+    from granular_lm.training.options import WEIGHT_DECAY
+
+    return f"{WEIGHT_DECAY if used['weight_decay'] is None else used['weight_decay']:g}"

@@ -226,6 +226,7 @@ def _trained(
         "precision": trainer.precision,
         "valid_bpb": state.best_valid_bpb,
         "valid_bytes": state.evaluated_bytes,
+        "sharpness": state.sharpness,
         "ended": trainer.ended,
         "options": asdict(trainer.options),
     }

@@ -83,9 +83,8 @@ class Checkpoint:
     def chosen(self, network: Mapping[str, Any], options: TrainingOptions) -> tuple[ModelConfig, TrainingOptions]:
         """Return the network and the options of the run, but for what is given."""
         config = ModelConfig.from_dict({**self.made_with["network"], **network})
-        if options.matrix_learning_rate is None:
-            options = replace(options, matrix_learning_rate=self.state["rates"]["matrix_learning_rate"])
-        return config, options
+        then = {**self.made_with["options"], **self.state["rates"]}
+        return config, replace(options, **{name: then[name] for name in options.left_to_auto()})
 
     def refuse_changes(self, now: Mapping[str, Any]) -> None:
         """Raise unless a run is made with the same.

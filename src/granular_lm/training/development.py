@@ -1,6 +1,9 @@
 """The development loss: which documents an evaluation reads, and what they cost."""
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 from granular_lm.batching import Batches
 from granular_lm.token_store import TokenStore
@@ -30,20 +33,28 @@ class DevelopmentSet:
             seed=options.seed,
         )
 
-    def bits_per_byte(self, parallel: Parallel, max_bytes: int) -> tuple[float, int]:
-        """Return what a network spends on documents of about ``max_bytes``, and how many bytes those were."""
-        nats, num_bytes = 0.0, 0
+    def bits_per_byte(
+        self, parallel: Parallel, max_bytes: int, sharpness: Sequence[float] = (1.0,)
+    ) -> tuple[list[float], int]:
+        """Return what a network spends on documents of about ``max_bytes``, and how many bytes those were.
+
+        Args:
+            parallel: The network.
+            max_bytes: How much to read.
+            sharpness: What the logits are multiplied by; there is a number of bits for each.
+        """
+        nats, num_bytes = np.zeros(len(sharpness)), 0
         for windows in self._batches.epoch(0):
             states = parallel.zero_states()
             for window in windows:
-                window_nats, states = parallel.nats(window, states)
+                window_nats, states = parallel.nats(window, states, sharpness)
                 nats += window_nats
                 num_bytes += window.num_bytes
                 if num_bytes >= max_bytes:
                     break
             if num_bytes >= max_bytes:
                 break
-        return nats / NATS_PER_BIT / max(num_bytes, 1), num_bytes
+        return (nats / NATS_PER_BIT / max(num_bytes, 1)).tolist(), num_bytes
 
 
 def affordable_bytes(bytes_seen: int, progress: float) -> int:

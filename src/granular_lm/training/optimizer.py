@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from granular_lm.network import LSTMNetwork
-from granular_lm.training.options import MATRIX_LEARNING_RATE, TrainingOptions
+from granular_lm.training.options import MATRIX_LEARNING_RATE, WEIGHT_DECAY, TrainingOptions
 
 ADAM_BETAS = (0.9, 0.99)
 GATES = 4
@@ -15,6 +15,7 @@ MOST_ROWS, FEWEST_ROWS = 192, 96
 """Of a block that is orthogonalised: fewer cost less, but under 96 the updates are worse."""
 
 MARGIN = 1.01  # over the norm, for what bfloat16 rounds
+SMALLEST = 1e-20  # added to the norm, which may be zero
 NEWTON_SCHULZ = (
     (8.0930, -23.6186, 17.4445),
     (3.6367, -2.7220, 0.5365),
@@ -97,11 +98,12 @@ def orthogonalised(matrices: Tensor) -> Tensor:
         matrices: Shape (..., rows, columns); computed in bfloat16.
     """
     is_wide = matrices.shape[-1] > matrices.shape[-2]
-    x = matrices if is_wide else matrices.mT
-    x = (x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-12)).bfloat16()
+    x = (matrices if is_wide else matrices.mT).bfloat16()
     gram = x @ x.mT
-    norm = MARGIN * gram.float().norm(dim=(-2, -1), keepdim=True).sqrt() + 1e-7
-    x, gram = (x / norm).bfloat16(), (gram / norm**2).bfloat16()
+    norm = gram.float().norm(dim=(-2, -1), keepdim=True).sqrt()
+    # Of one number format with x: otherwise torch would work in float32, in twice the memory.
+    scale = (1 / (MARGIN * norm + SMALLEST)).bfloat16()
+    x, gram = x * scale, gram * scale * scale
     for step, (a, b, c) in enumerate(NEWTON_SCHULZ):
         if step:
             gram = x @ x.mT
@@ -116,8 +118,9 @@ def make_optimizers(network: LSTMNetwork, options: TrainingOptions) -> list[torc
         gates = []
     matrices = [p for p in network.parameters() if p.ndim > 1 and not any(p is gate for gate in gates)]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
+    weight_decay = WEIGHT_DECAY if options.weight_decay is None else options.weight_decay
     groups = [
-        {"params": matrices, "weight_decay": options.weight_decay},
+        {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
     optimizers: list[torch.optim.Optimizer] = [
@@ -125,7 +128,7 @@ def make_optimizers(network: LSTMNetwork, options: TrainingOptions) -> list[torc
     ]
     if gates:
         learning_rate = options.matrix_learning_rate or MATRIX_LEARNING_RATE
-        optimizers.append(Muon(gates, lr=learning_rate, weight_decay=options.weight_decay))
+        optimizers.append(Muon(gates, lr=learning_rate, weight_decay=weight_decay))
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["initial_lr"] = group["lr"]
     return optimizers

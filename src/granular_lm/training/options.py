@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = ("muon", "adamw")
 MOST_SEEDS = 2**32
-MATRIX_LEARNING_RATE = 0.025
+MATRIX_LEARNING_RATE, WEIGHT_DECAY = 0.025, 0.01
 NATS_PER_BIT = math.log(2)
 
 
@@ -25,7 +25,7 @@ class TrainingOptions:
         optimizer: ``"muon"`` for the matrices of the LSTM and AdamW for the rest, or ``"adamw"`` for all.
         learning_rate: Of AdamW, at its peak.
         matrix_learning_rate: Of Muon, at its peak; None for 0.025, or for what the preset ``"auto"`` chooses.
-        weight_decay: On matrices alone.
+        weight_decay: On matrices alone, decoupled; None for 0.01, or for what the preset ``"auto"`` chooses.
         warmup: Share of the budget over which the learning rate rises.
         grad_clip: Largest norm of the gradient.
         batch_bytes: Roughly the bytes one update reads, over all processes.
@@ -45,7 +45,7 @@ class TrainingOptions:
     optimizer: str = "muon"
     learning_rate: float = 0.02
     matrix_learning_rate: float | None = None
-    weight_decay: float = 0.01
+    weight_decay: float | None = None
     warmup: float = 0.02
     grad_clip: float = 1.0
     batch_bytes: int = 1024
@@ -68,10 +68,14 @@ class TrainingOptions:
             if (value := getattr(self, name)) is not None:
                 check_integer(name, value, least=1)
         check_integer("seed", self.seed, least=0, most=MOST_SEEDS - 1)
-        if not 0 <= self.weight_decay < math.inf:
+        if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
             raise OptionError(f"weight_decay={self.weight_decay} is not accepted; give 0 or more.")
         if not 0 <= self.warmup < 1:
             raise OptionError(f"warmup={self.warmup} is not accepted; give a share from 0 up to, not including, 1.")
+
+    def left_to_auto(self) -> list[str]:
+        """Return the names of the options that were not given, and that the preset ``"auto"`` chooses."""
+        return [name for name in ("matrix_learning_rate", "weight_decay") if getattr(self, name) is None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -90,12 +90,13 @@ class Parallel:
         for part, state in enumerate(states):
             is_last = part == len(states) - 1
             with nullcontext() if is_last else self._accelerator.no_sync(self._network):
-                nats, (h, c) = self._nats(window, state, part)
+                logits, targets, (h, c) = self._read(window, state, part)
+                nats = _nats(logits, targets)
                 (nats * scale).backward()  # type: ignore[no-untyped-call]
             total += nats.detach()
             after.append((h.detach(), c.detach()))
         norm = float(clip_grad_norm_(self._parameters, max_norm))
-        return self._sum(total), norm, list(after)
+        return float(self._sum(total)), norm, list(after)
 
     def update(self, *, is_skipped: bool = False) -> None:
         """Move the parameters along the gradient, unless the update is skipped, and forget it."""
@@ -106,15 +107,23 @@ class Parallel:
             parameter.grad = None
 
     @torch.no_grad()
-    def nats(self, window: Window, states: list[TorchState | None]) -> tuple[float, list[TorchState | None]]:
-        """Return -ln p of a window's targets, summed over the processes, without dropout, and the states after it."""
+    def nats(
+        self, window: Window, states: list[TorchState | None], sharpness: Sequence[float] = (1.0,)
+    ) -> tuple[list[float], list[TorchState | None]]:
+        """Return -ln p of a window's targets, summed over the processes, without dropout, and the states after it.
+
+        Args:
+            window: The whole batch's.
+            states: Carried state of each part.
+            sharpness: What the logits are multiplied by; there is a sum for each.
+        """
         self._network.eval()
-        total, after = torch.zeros((), device=self.device), []
+        total, after = torch.zeros(len(sharpness), device=self.device), []
         for part, state in enumerate(states):
-            nats, following = self._nats(window, state, part)
-            total += nats
+            logits, targets, following = self._read(window, state, part)
+            total += torch.stack([_nats(logits * factor, targets) for factor in sharpness])
             after.append(following)
-        return self._sum(total), list(after)
+        return self._sum(total).tolist(), list(after)
 
     def seed(self, seed: int) -> None:
         """Seed what is random on this process's device.
@@ -138,13 +147,13 @@ class Parallel:
             return value
         return float(broadcast(torch.tensor([value], dtype=torch.float64, device=self.device)))
 
-    def _nats(self, window: Window, state: TorchState | None, part: int) -> tuple[Tensor, TorchState]:
+    def _read(self, window: Window, state: TorchState | None, part: int) -> tuple[Tensor, Tensor, TorchState]:
+        """Return the logits of a part's positions, shape (B T, V), what follows there, and the state after them."""
         mine = shard(window, self.rank * self._accumulate + part, self.num_processes * self._accumulate)
         inputs, targets = self._moved(mine.inputs), self._moved(mine.targets)
         logits, after = self._network(inputs, None if window.is_first else state)
         # Padding is read by the output layer, too: to pick out the rest took longer.
-        nats = cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
-        return nats, after
+        return logits.float().flatten(0, 1), targets.flatten(), after
 
     def _moved(self, array: NDArray[Any]) -> Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(array))
@@ -152,5 +161,10 @@ class Parallel:
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)
 
-    def _sum(self, value: Tensor) -> float:
-        return float(self._accelerator.reduce(value, reduction="sum"))
+    def _sum(self, values: Tensor) -> Tensor:
+        """Return sums over the processes."""
+        return torch.as_tensor(self._accelerator.reduce(values, reduction="sum"))
+
+
+def _nats(logits: Tensor, targets: Tensor) -> Tensor:
+    return cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")

@@ -5,6 +5,7 @@ them, and `benchmarks/recipe.py` repeats them.
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,8 +37,16 @@ REFERENCE_RATE, RATE_GROWTH = 0.03, -0.25
 LEAST_RATE, MOST_RATE = 0.01, 0.035
 """Muon's learning rate: longer runs want smaller steps."""
 
-DROPOUT_BY_PASSES = ((1.5, 0.0), (3.5, 0.1), (7.0, 0.2), (15.0, 0.3), (30.0, 0.4))
-MOST_DROPOUT = 0.5
+REGULARISATION_BY_PASSES = (
+    (2.0, 0.0, 0.01),
+    (4.0, 0.0, 0.03),
+    (7.0, 0.0, 0.05),
+    (10.0, 0.1, 0.05),
+    (20.0, 0.2, 0.05),
+    (40.0, 0.3, 0.1),
+    (math.inf, 0.4, 0.1),
+)
+"""Passes over the text, and the dropout and weight decay for as many or fewer: both cost where little is repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,11 +57,13 @@ class Recipe:
         hidden_size: Width of the one LSTM layer.
         dropout: On its output.
         matrix_learning_rate: Muon's peak.
+        weight_decay: Of all matrices.
     """
 
     hidden_size: int
     dropout: float
     matrix_learning_rate: float
+    weight_decay: float
 
 
 def choose(
@@ -88,8 +99,7 @@ def choose(
     chosen = recipe_for(budget_bytes, corpus_bytes, is_time=budget.seconds is not None, hidden_size=width)
     logger.info("preset auto: %s, for %.2f MB at the reference width", chosen, budget_bytes / 1e6)
     shape = {"hidden_size": chosen.hidden_size, "dropout": chosen.dropout}
-    if options.matrix_learning_rate is None:
-        options = replace(options, matrix_learning_rate=chosen.matrix_learning_rate)
+    options = replace(options, **{name: getattr(chosen, name) for name in options.left_to_auto()})
     return ModelConfig.from_dict({**reference.to_dict(), **shape, **changes}), options
 
 
@@ -104,7 +114,7 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
 
     Examples:
         >>> recipe_for(2_000_000, 1_000_000, is_time=True)
-        Recipe(hidden_size=256, dropout=0.1, matrix_learning_rate=0.03)
+        Recipe(hidden_size=256, dropout=0.0, matrix_learning_rate=0.03, weight_decay=0.03)
     """
     share = budget_bytes / REFERENCE_BYTES
     ideal = REFERENCE_WIDTH * share**WIDTH_GROWTH
@@ -112,10 +122,12 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
     width = hidden_size or min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
     read = budget_bytes * min(1.0, (REFERENCE_WIDTH / width) ** 1.5) if is_time else budget_bytes
     passes = read / max(corpus_bytes, 1)
+    dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes < limit)
     return Recipe(
         hidden_size=width,
-        dropout=next((dropout for limit, dropout in DROPOUT_BY_PASSES if passes < limit), MOST_DROPOUT),
+        dropout=dropout,
         matrix_learning_rate=round(min(max(REFERENCE_RATE * share**RATE_GROWTH, LEAST_RATE), MOST_RATE), 4),
+        weight_decay=weight_decay,
     )
 
 

@@ -22,6 +22,7 @@ class RunState:
         development_bytes: What each evaluation may read; 0 before the first.
         evaluated_bytes: What the last one read.
         best_valid_bpb: Lowest development loss.
+        sharpness: What the logits of the weights with that loss were multiplied by.
     """
 
     step: int = 0
@@ -37,3 +38,4 @@ class RunState:
     development_bytes: int = 0
     evaluated_bytes: int = 0
     best_valid_bpb: float = math.inf
+    sharpness: float = 1.0

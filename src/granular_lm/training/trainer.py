@@ -22,6 +22,7 @@ from granular_lm.errors import OptionError, TrainingError
 from granular_lm.network import LSTMNetwork, TorchState
 from granular_lm.token_store import TokenStore
 from granular_lm.training.averaging import WeightAverage
+from granular_lm.training.calibration import candidates, sharpened
 from granular_lm.training.checkpoint import (
     Checkpoint,
     CheckpointWriter,
@@ -59,7 +60,7 @@ class Trainer:
         on_step: Called with this trainer and what happened after each update, on the main process alone.
 
     Attributes:
-        best_weights: The mean weights at the lowest development loss so far.
+        best_weights: The mean weights at the lowest development loss so far, calibrated.
         ended: Why training ended, ``"budget"`` if as planned; empty while it goes on.
         metrics: The learning curve.
     """
@@ -95,6 +96,9 @@ class Trainer:
             if valid_store is None
             else DevelopmentSet(valid_store, options, window_bytes=self._batches.window_bytes)
         )
+        self._sharpness = candidates(
+            0 if valid_store is None else int(valid_store.num_bytes.sum()), tie_embeddings=config.tie_embeddings
+        )
         torch.manual_seed(options.seed)
         self.network = _new_network(config, weights)
         self._optimizers = make_optimizers(self.network, options)
@@ -125,7 +129,7 @@ class Trainer:
             return
         if 0 < self.state.step == self.state.skipped:
             raise TrainingError(f"no gradient was a finite number in {self.state.step} updates; {self._advice()}")
-        if not self._keep_if_best(self.evaluate()):
+        if not self._keep_if_best(*self.evaluate()):
             raise TrainingError(
                 f"the development loss is no finite number after {self.state.step} updates; {self._advice()}"
             )
@@ -135,20 +139,24 @@ class Trainer:
         """Wall clock of training so far, earlier sittings of a resumed run included."""
         return time.perf_counter() - self._started
 
-    def evaluate(self) -> float:
-        """Return the bits per byte of development documents under the mean weights, in the training precision.
+    def evaluate(self) -> tuple[float, float]:
+        """Return what development documents need under the mean weights, in the training precision.
 
         The same documents are read each time: a seeded sample, as large as the budget can afford.
+
+        Returns:
+            Bits per byte, and what the logits are multiplied by for that: the factor that suits these documents best.
         """
         if self._development is None:
-            return math.nan
+            return math.nan, 1.0
         if not self.state.development_bytes:
             self.state.development_bytes = affordable_bytes(self.state.bytes_seen, self.state.progress)
         with self._average.in_place():
-            bpb, self.state.evaluated_bytes = self._development.bits_per_byte(
-                self._parallel, self.state.development_bytes
+            bits, self.state.evaluated_bytes = self._development.bits_per_byte(
+                self._parallel, self.state.development_bytes, self._sharpness
             )
-        return bpb
+        best = int(np.argmin(bits))
+        return bits[best], self._sharpness[best]
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from where a checkpoint was written.
@@ -260,8 +268,8 @@ class Trainer:
     def _report(self, window: Window, nats: float, learning_rate: float, grad_norm: float) -> None:
         valid_bpb, is_best = None, False
         if self._evaluation_is_due() and self.state.skipped < self.state.step:
-            valid_bpb = self.evaluate()
-            is_best = self._keep_if_best(valid_bpb)
+            valid_bpb, sharpness = self.evaluate()
+            is_best = self._keep_if_best(valid_bpb, sharpness)
         told = Progress(
             step=self.state.step,
             progress=self.state.progress,
@@ -294,7 +302,7 @@ class Trainer:
             return self.state.bytes_seen // self.options.eval_every + (self.state.progress >= 1.0)
         return int(self.state.progress * self.options.evaluations)
 
-    def _keep_if_best(self, valid_bpb: float) -> bool:
+    def _keep_if_best(self, valid_bpb: float, sharpness: float) -> bool:
         self.state.since_best += 1
         if self._development is not None and not valid_bpb < self.state.best_valid_bpb:  # NaN is never the best
             if self.options.patience is not None and self.state.since_best >= self.options.patience:
@@ -303,8 +311,9 @@ class Trainer:
                 )
             return False
         with self._average.in_place():
-            self.best_weights = self.network.to_weights()
+            self.best_weights = sharpened(self.network.to_weights(), sharpness)
         self.state.best_valid_bpb = valid_bpb
+        self.state.sharpness = sharpness
         self.state.since_best = 0
         return True
 
