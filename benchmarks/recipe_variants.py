@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import dropout
 
-from granular_lm.batching import Batches, Segments, Window
+from granular_lm.batching import Batches, Segments
 from granular_lm.network import LSTMNetwork, TorchState
 from granular_lm.training.optimizer import NEWTON_SCHULZ, Muon, make_optimizers
 from granular_lm.training.options import TrainingOptions
-from granular_lm.training.parallel import Parallel
 from granular_lm.training.schedule import learning_rate_factor
 from granular_lm.weights import ModelConfig
 
@@ -169,39 +168,6 @@ class WeightDropNetwork(LSTMNetwork):
         return self.head(self.dropout(hidden)), after
 
 
-class AveragedParallel(Parallel):
-    """Trains as ever, but scores with a running mean of the weights."""
-
-    def __init__(self, network: LSTMNetwork, *given: Any, decay: float, **settings: Any) -> None:
-        super().__init__(network, *given, **settings)
-        self._weights = [parameter.detach() for parameter in network.parameters()]
-        self._means = [weight.clone() for weight in self._weights]
-        self._decay = decay
-        self._updates = 0
-
-    def update(self, *, is_skipped: bool = False) -> None:
-        """Move the parameters, and their mean after them: over few updates at first."""
-        super().update(is_skipped=is_skipped)
-        self._updates += 1
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        for mean, weight in zip(self._means, self._weights, strict=True):
-            mean.lerp_(weight, 1 - decay)
-
-    def nats(self, window: Window, states: list[TorchState | None]) -> tuple[float, list[TorchState | None]]:
-        """Return what the mean weights make of a window."""
-        self._swap()
-        try:
-            return super().nats(window, states)
-        finally:
-            self._swap()
-
-    def _swap(self) -> None:
-        for mean, weight in zip(self._means, self._weights, strict=True):
-            kept = weight.clone()
-            weight.copy_(mean)
-            mean.copy_(kept)
-
-
 class JitteredBatches(Batches):
     """Cuts a long document in other places on each pass: its cuts move by up to half a segment, all alike."""
 
@@ -244,7 +210,7 @@ def square_root(progress: float, *, warmup: float) -> float:
 def optimizers_with_muon(
     network: LSTMNetwork, options: TrainingOptions, **values: float
 ) -> list[torch.optim.Optimizer]:
-    """Return the optimizers with other ``momentum`` or ``weight_decay`` for Muon alone."""
+    """Return the optimizers with another ``momentum`` for Muon."""
     optimizers = make_optimizers(network, options)
     for optimizer in optimizers:
         if isinstance(optimizer, Muon):
@@ -288,8 +254,6 @@ def patched_batches(kind: type[Batches] = Batches, **settings: Any) -> Variant:
     return Variant(patches={"trainer.Batches": partial(kind, **settings)}, is_for_long=True)
 
 
-AVERAGED = {"trainer.Parallel": partial(AveragedParallel, decay=0.999)}
-
 VARIANTS: Mapping[str, Variant] = {
     "baseline": Variant(),
     # optimizer
@@ -302,8 +266,6 @@ VARIANTS: Mapping[str, Variant] = {
     "matrix-lr-0.035": options(matrix_learning_rate=0.035),
     "muon-momentum-0.9": patched_muon(momentum=0.9),
     "muon-momentum-0.98": patched_muon(momentum=0.98),
-    "muon-weight-decay-0": patched_muon(weight_decay=0.0),
-    "muon-weight-decay-0.1": patched_muon(weight_decay=0.1),
     "newton-schulz-2": Variant(patches={"optimizer.NEWTON_SCHULZ": NEWTON_SCHULZ[:2]}),
     "newton-schulz-5": Variant(patches={"optimizer.NEWTON_SCHULZ": POLAR_EXPRESS}),
     "muon-whole-gates": Variant(patches={"optimizer.num_blocks": one_block}),
@@ -330,8 +292,14 @@ VARIANTS: Mapping[str, Variant] = {
     "forget-bias-0": patched_network(ForgetBiasNetwork, bias=0.0),
     "forget-bias-2": patched_network(ForgetBiasNetwork, bias=2.0),
     # regularisation
+    "weight-decay-0": options(weight_decay=0.0),
+    "weight-decay-0.01": options(weight_decay=0.01),
+    "weight-decay-0.05": options(weight_decay=0.05),
+    "weight-decay-0.1": options(weight_decay=0.1),
+    "dropout-0": network(dropout=0.0),
     "dropout-0.1": network(dropout=0.1),
     "dropout-0.2": network(dropout=0.2),
+    "dropout-0.3": network(dropout=0.3),
     "locked-dropout-0.2": patched_network(LockedOutputNetwork, share=0.2),
     "locked-embedding-dropout-0.1": patched_network(LockedEmbeddingNetwork, share=0.1),
     "weight-drop-0.2": patched_network(WeightDropNetwork, share=0.2),
@@ -339,6 +307,11 @@ VARIANTS: Mapping[str, Variant] = {
     "cosine": patched_schedule(cosine),
     "square-root": patched_schedule(square_root),
     "constant-then-linear": patched_schedule(constant_then_linear),
-    "averaged": Variant(patches=AVERAGED),
-    "constant-averaged": Variant(patches={**AVERAGED, "trainer.learning_rate_factor": constant}),
+    # what is kept
+    "mean-over-0.05": Variant(patches={"averaging.AVERAGED_SHARE": 0.05}),
+    "mean-over-0.3": Variant(patches={"averaging.AVERAGED_SHARE": 0.3}),
+    "constant-mean-over-0.3": Variant(
+        patches={"averaging.AVERAGED_SHARE": 0.3, "trainer.learning_rate_factor": constant}
+    ),
+    "uncalibrated": Variant(patches={"calibration.SHARPNESS": (1.0,)}),
 }
