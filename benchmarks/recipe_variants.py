@@ -313,5 +313,5 @@ VARIANTS: Mapping[str, Variant] = {
     "constant-mean-over-0.3": Variant(
         patches={"averaging.AVERAGED_SHARE": 0.3, "trainer.learning_rate_factor": constant}
     ),
-    "uncalibrated": Variant(patches={"calibration.SHARPNESS": (1.0,)}),
+    "uncalibrated": Variant(patches={"trainer.FEWEST_BYTES": math.inf}),
 }

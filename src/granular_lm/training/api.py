@@ -226,7 +226,7 @@ def _trained(
         "precision": trainer.precision,
         "valid_bpb": state.best_valid_bpb,
         "valid_bytes": state.evaluated_bytes,
-        "sharpness": state.sharpness,
+        "sharpness": round(state.best_sharpness, 4),
         "ended": trainer.ended,
         "options": asdict(trainer.options),
     }

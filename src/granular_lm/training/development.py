@@ -1,13 +1,11 @@
 """The development loss: which documents an evaluation reads, and what they cost."""
 
 import math
-from collections.abc import Sequence
-
-import numpy as np
 
 from granular_lm.batching import Batches
 from granular_lm.token_store import TokenStore
-from granular_lm.training.options import NATS_PER_BIT, TrainingOptions
+from granular_lm.training.calibration import Surprise
+from granular_lm.training.options import TrainingOptions
 from granular_lm.training.parallel import Parallel
 
 EVALUATED_SHARE = 0.015
@@ -33,28 +31,24 @@ class DevelopmentSet:
             seed=options.seed,
         )
 
-    def bits_per_byte(
-        self, parallel: Parallel, max_bytes: int, sharpness: Sequence[float] = (1.0,)
-    ) -> tuple[list[float], int]:
-        """Return what a network spends on documents of about ``max_bytes``, and how many bytes those were.
+    def read(self, parallel: Parallel, max_bytes: int, sharpness: float) -> tuple[Surprise, int]:
+        """Return what a network makes of documents of about ``max_bytes``, and how many bytes those were.
 
         Args:
             parallel: The network.
             max_bytes: How much to read.
-            sharpness: What the logits are multiplied by; there is a number of bits for each.
+            sharpness: What its logits are multiplied by.
         """
-        nats, num_bytes = np.zeros(len(sharpness)), 0
+        total, num_bytes = Surprise(), 0
         for windows in self._batches.epoch(0):
             states = parallel.zero_states()
             for window in windows:
-                window_nats, states = parallel.nats(window, states, sharpness)
-                nats += window_nats
+                of_window, states = parallel.surprise(window, states, sharpness)
+                total += of_window
                 num_bytes += window.num_bytes
                 if num_bytes >= max_bytes:
-                    break
-            if num_bytes >= max_bytes:
-                break
-        return (nats / NATS_PER_BIT / max(num_bytes, 1)).tolist(), num_bytes
+                    return total, num_bytes
+        return total, num_bytes
 
 
 def affordable_bytes(bytes_seen: int, progress: float) -> int:

@@ -16,6 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from granular_lm.batching import IGNORED, Window, shard
 from granular_lm.network import LSTMNetwork, TorchState
+from granular_lm.training.calibration import Surprise, surprise_sums
 from granular_lm.training.precision import choose_precision
 
 
@@ -91,7 +92,7 @@ class Parallel:
             is_last = part == len(states) - 1
             with nullcontext() if is_last else self._accelerator.no_sync(self._network):
                 logits, targets, (h, c) = self._read(window, state, part)
-                nats = _nats(logits, targets)
+                nats = cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
                 (nats * scale).backward()  # type: ignore[no-untyped-call]
             total += nats.detach()
             after.append((h.detach(), c.detach()))
@@ -107,23 +108,24 @@ class Parallel:
             parameter.grad = None
 
     @torch.no_grad()
-    def nats(
-        self, window: Window, states: list[TorchState | None], sharpness: Sequence[float] = (1.0,)
-    ) -> tuple[list[float], list[TorchState | None]]:
-        """Return -ln p of a window's targets, summed over the processes, without dropout, and the states after it.
+    def surprise(
+        self, window: Window, states: list[TorchState | None], sharpness: float = 1.0
+    ) -> tuple[Surprise, list[TorchState | None]]:
+        """Return what the network makes of a window without dropout, over all processes, and the states after it.
 
         Args:
             window: The whole batch's.
             states: Carried state of each part.
-            sharpness: What the logits are multiplied by; there is a sum for each.
+            sharpness: What the logits are multiplied by.
         """
         self._network.eval()
-        total, after = torch.zeros(len(sharpness), device=self.device), []
+        total, after = torch.zeros(3, dtype=torch.float64, device=self.device), []
         for part, state in enumerate(states):
             logits, targets, following = self._read(window, state, part)
-            total += torch.stack([_nats(logits * factor, targets) for factor in sharpness])
+            is_read = targets != IGNORED
+            total += surprise_sums(sharpness * logits[is_read], targets[is_read])
             after.append(following)
-        return self._sum(total).tolist(), list(after)
+        return Surprise(*self._sum(total).tolist()), list(after)
 
     def seed(self, seed: int) -> None:
         """Seed what is random on this process's device.
@@ -164,7 +166,3 @@ class Parallel:
     def _sum(self, values: Tensor) -> Tensor:
         """Return sums over the processes."""
         return torch.as_tensor(self._accelerator.reduce(values, reduction="sum"))
-
-
-def _nats(logits: Tensor, targets: Tensor) -> Tensor:
-    return cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")

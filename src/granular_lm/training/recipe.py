@@ -14,7 +14,7 @@ from granular_lm.token_store import TokenStore
 from granular_lm.training.options import TrainingOptions
 from granular_lm.training.schedule import Budget
 from granular_lm.training.speed import bytes_per_second
-from granular_lm.weights import ModelConfig
+from granular_lm.weights import PRESETS, ModelConfig
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +23,8 @@ REFERENCE = "small"
 """The preset whose speed on this machine a budget of time is measured by."""
 
 TRIAL_SECONDS, TRIAL_SHARE = 3.0, 0.1  # the trial takes no more than this share of the budget
-REFERENCE_WIDTH, REFERENCE_BYTES = 256, 2_000_000
-"""256 is the best width for a budget in which a network of that width reads two million bytes."""
+BEST_WIDTH, REFERENCE_BYTES = 320, 2_000_000
+"""The best width for a budget in which the reference network would read two million bytes."""
 
 WIDTH_GROWTH = 0.25
 """The best width grows with this power of those bytes."""
@@ -114,13 +114,13 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
 
     Examples:
         >>> recipe_for(2_000_000, 1_000_000, is_time=True)
-        Recipe(hidden_size=256, dropout=0.0, matrix_learning_rate=0.03, weight_decay=0.03)
+        Recipe(hidden_size=320, dropout=0.0, matrix_learning_rate=0.03, weight_decay=0.01)
     """
     share = budget_bytes / REFERENCE_BYTES
-    ideal = REFERENCE_WIDTH * share**WIDTH_GROWTH
+    ideal = BEST_WIDTH * share**WIDTH_GROWTH
     most = WIDTHS[-1] if is_time else MOST_WIDTH_IN_BYTES
     width = hidden_size or min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
-    read = budget_bytes * min(1.0, (REFERENCE_WIDTH / width) ** 1.5) if is_time else budget_bytes
+    read = budget_bytes * min(1.0, (PRESETS[REFERENCE]["hidden_size"] / width) ** 1.5) if is_time else budget_bytes
     passes = read / max(corpus_bytes, 1)
     dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes < limit)
     return Recipe(

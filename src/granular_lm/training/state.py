@@ -22,7 +22,8 @@ class RunState:
         development_bytes: What each evaluation may read; 0 before the first.
         evaluated_bytes: What the last one read.
         best_valid_bpb: Lowest development loss.
-        sharpness: What the logits of the weights with that loss were multiplied by.
+        best_sharpness: What the logits of the weights with that loss were multiplied by.
+        sharpness: What suited the development documents at the last evaluation.
     """
 
     step: int = 0
@@ -38,4 +39,5 @@ class RunState:
     development_bytes: int = 0
     evaluated_bytes: int = 0
     best_valid_bpb: float = math.inf
+    best_sharpness: float = 1.0
     sharpness: float = 1.0

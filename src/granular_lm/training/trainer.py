@@ -22,7 +22,7 @@ from granular_lm.errors import OptionError, TrainingError
 from granular_lm.network import LSTMNetwork, TorchState
 from granular_lm.token_store import TokenStore
 from granular_lm.training.averaging import WeightAverage
-from granular_lm.training.calibration import candidates, sharpened
+from granular_lm.training.calibration import FEWEST_BYTES, Surprise, is_close, sharpened
 from granular_lm.training.checkpoint import (
     Checkpoint,
     CheckpointWriter,
@@ -42,6 +42,7 @@ from granular_lm.training.state import RunState
 from granular_lm.weights import ModelConfig, Weights, weights_hash
 
 MOST_SKIPPED_IN_A_ROW = 10
+MOST_READINGS = 4  # of the development documents in one evaluation; one is enough as a rule
 MAY_CHANGE = ("learning_rate", "matrix_learning_rate")
 """Options that a resumed run may be given anew: what to do about a run that diverges is to lower them."""
 
@@ -96,9 +97,6 @@ class Trainer:
             if valid_store is None
             else DevelopmentSet(valid_store, options, window_bytes=self._batches.window_bytes)
         )
-        self._sharpness = candidates(
-            0 if valid_store is None else int(valid_store.num_bytes.sum()), tie_embeddings=config.tie_embeddings
-        )
         torch.manual_seed(options.seed)
         self.network = _new_network(config, weights)
         self._optimizers = make_optimizers(self.network, options)
@@ -152,11 +150,21 @@ class Trainer:
         if not self.state.development_bytes:
             self.state.development_bytes = affordable_bytes(self.state.bytes_seen, self.state.progress)
         with self._average.in_place():
-            bits, self.state.evaluated_bytes = self._development.bits_per_byte(
-                self._parallel, self.state.development_bytes, self._sharpness
-            )
-        best = int(np.argmin(bits))
-        return bits[best], self._sharpness[best]
+            found, factor = self._calibrated(self._development)
+        return found.nats / NATS_PER_BIT / max(self.state.evaluated_bytes, 1), factor
+
+    def _calibrated(self, development: DevelopmentSet) -> tuple[Surprise, float]:
+        """Read the development documents with the factor of the last evaluation, and again if another suits them."""
+        state = self.state
+        for _ in range(MOST_READINGS):
+            factor = state.sharpness
+            found, state.evaluated_bytes = development.read(self._parallel, state.development_bytes, factor)
+            # Tied embeddings are read by the network, too.
+            if state.evaluated_bytes >= FEWEST_BYTES and not self.network.config.tie_embeddings:
+                state.sharpness = found.better(factor)
+            if is_close(state.sharpness, factor):
+                break
+        return found, factor
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from where a checkpoint was written.
@@ -313,7 +321,7 @@ class Trainer:
         with self._average.in_place():
             self.best_weights = sharpened(self.network.to_weights(), sharpness)
         self.state.best_valid_bpb = valid_bpb
-        self.state.sharpness = sharpness
+        self.state.best_sharpness = sharpness
         self.state.since_best = 0
         return True
 
