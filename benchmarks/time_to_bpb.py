@@ -169,7 +169,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--train-bytes", type=int, help="where the validation part begins; default: nine tenths")
     parser.add_argument("--valid-bytes", type=int, help="validate on the first of the rest alone")
     parser.add_argument(
-        "--dev-bytes", type=int, default=20_000, help="beginning of the training part that is held out of it"
+        "--dev-bytes", type=int, default=10_000, help="beginning of the training part that is held out of it"
     )
     parser.add_argument("--ours", type=setting, nargs="+", default=[], metavar="KEY=VALUE")
     parser.add_argument("--peer-iterations", type=int, default=2000, help="its updates; 0 leaves the peer out")

@@ -12,8 +12,8 @@ EVALUATED_SHARE = 0.015
 """Bytes that one evaluation reads, as a share of the whole budget: ten of them take about a twentieth of the time."""
 
 FEWEST_EVALUATED_BYTES, MOST_EVALUATED_BYTES = 16_384, 200_000
-WINDOWS_PER_SEGMENT = 64
-ROWS = 8  # times as many as in training: without gradients larger batches cost no memory
+WINDOWS_PER_SEGMENT = 8
+LARGER = 8  # times the batch and the window of training: without gradients they cost no memory
 
 
 class DevelopmentSet:
@@ -25,8 +25,8 @@ class DevelopmentSet:
     def __init__(self, store: TokenStore, options: TrainingOptions, *, window_bytes: int) -> None:
         self._batches = Batches(
             store,
-            batch_bytes=ROWS * options.batch_bytes,
-            window_bytes=window_bytes,
+            batch_bytes=LARGER * options.batch_bytes,
+            window_bytes=LARGER * window_bytes,
             windows_per_segment=WINDOWS_PER_SEGMENT,
             seed=options.seed,
         )

@@ -23,10 +23,12 @@ REFERENCE = "small"
 """The preset whose speed on this machine a budget of time is measured by."""
 
 TRIAL_SECONDS, TRIAL_SHARE = 3.0, 0.1  # the trial takes no more than this share of the budget
-BEST_WIDTH, REFERENCE_BYTES = 320, 2_000_000
+BEST_WIDTH, REFERENCE_BYTES = 256, 2_000_000
 """The best width for a budget in which the reference network would read two million bytes."""
 
-WIDTH_GROWTH = 0.25
+SLOWING = 1.2  # a network twice as wide reads this power of two times as slowly
+
+WIDTH_GROWTH = 1 / 3
 """The best width grows with this power of those bytes."""
 
 WIDTHS = (64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
@@ -39,9 +41,9 @@ LEAST_RATE, MOST_RATE = 0.01, 0.035
 
 REGULARISATION_BY_PASSES = (
     (2.0, 0.0, 0.01),
-    (4.0, 0.0, 0.03),
+    (3.0, 0.0, 0.03),
     (7.0, 0.0, 0.05),
-    (10.0, 0.1, 0.05),
+    (12.0, 0.1, 0.05),
     (20.0, 0.2, 0.05),
     (40.0, 0.3, 0.1),
     (math.inf, 0.4, 0.1),
@@ -114,13 +116,13 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
 
     Examples:
         >>> recipe_for(2_000_000, 1_000_000, is_time=True)
-        Recipe(hidden_size=320, dropout=0.0, matrix_learning_rate=0.03, weight_decay=0.01)
+        Recipe(hidden_size=256, dropout=0.0, matrix_learning_rate=0.03, weight_decay=0.03)
     """
     share = budget_bytes / REFERENCE_BYTES
     ideal = BEST_WIDTH * share**WIDTH_GROWTH
     most = WIDTHS[-1] if is_time else MOST_WIDTH_IN_BYTES
     width = hidden_size or min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
-    read = budget_bytes * min(1.0, (PRESETS[REFERENCE]["hidden_size"] / width) ** 1.5) if is_time else budget_bytes
+    read = budget_bytes * min(1.0, (PRESETS[REFERENCE]["hidden_size"] / width) ** SLOWING) if is_time else budget_bytes
     passes = read / max(corpus_bytes, 1)
     dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes < limit)
     return Recipe(
