@@ -59,7 +59,7 @@ class Surprise:
 
 
 def surprise_sums(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the three sums of a `Surprise`, shape (3,), float64.
+    """Return the three sums of a `Surprise`, shape (3,).
 
     Args:
         logits: Shape (N, V).
@@ -71,7 +71,7 @@ def surprise_sums(logits: Tensor, targets: Tensor) -> Tensor:
     mean = weighted.sum(-1)
     variance = (weighted * log_p).sum(-1) - mean**2
     came = log_p.gather(-1, targets[:, None]).squeeze(-1)
-    return torch.stack([values.sum(dtype=torch.float64) for values in (-came, -mean, variance)])
+    return torch.stack([-came.sum(), -mean.sum(), variance.sum()])
 
 
 def is_close(factor: float, other: float) -> bool:

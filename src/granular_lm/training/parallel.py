@@ -119,7 +119,7 @@ class Parallel:
             sharpness: What the logits are multiplied by.
         """
         self._network.eval()
-        total, after = torch.zeros(3, dtype=torch.float64, device=self.device), []
+        total, after = torch.zeros(3, device=self.device), []
         for part, state in enumerate(states):
             logits, targets, following = self._read(window, state, part)
             is_read = targets != IGNORED
