@@ -244,7 +244,7 @@ def _tell(model: "LanguageModel", output: Path, work: Path, *, json: bool) -> No
             f"{model.num_parameters:,} parameters",
             "learning rates": _rates(about["options"]),
             "weight decay": _weight_decay(about["options"]),
-            "calibration": f"logits times {about['sharpness']:g}, which suits the development text",
+            **_calibration(about["sharpness"]),
             "read": f"{about['bytes_seen'] / 1e6:.2f} MB in {about['updates']:,} updates, {about['seconds']:.0f} s",
             "speed": f"{speed / 1000:.1f} kB/s",
             **({"peak memory": f"{peak_memory / 1e6:,.0f} MB"} if peak_memory else {}),
@@ -267,3 +267,7 @@ def _weight_decay(used: dict[str, Any]) -> str:
     from granular_lm.training.options import WEIGHT_DECAY
 
     return f"{WEIGHT_DECAY if used['weight_decay'] is None else used['weight_decay']:g}"
+
+
+def _calibration(factor: float) -> dict[str, str]:
+    return {} if factor == 1 else {"calibration": f"logits times {factor:g}, which suits the development text"}
