@@ -178,7 +178,7 @@ def lstm_flops(case: Case, seconds: float) -> float:
     """Return the floating point operations a second of a bare ``nn.LSTM`` of the network's shape, at its best."""
     network, where = case.network, device()
     lstm = nn.LSTM(network.embedding_dim, network.hidden_size, network.num_layers, batch_first=True).to(where)
-    values = torch.randn(case.batch_bytes // LSTM_STEPS, LSTM_STEPS, network.embedding_dim, device=where)
+    values = torch.randn(max(1, case.batch_bytes // LSTM_STEPS), LSTM_STEPS, network.embedding_dim, device=where)
     work = (flops_per_token(network) - 6 * network.hidden_size * network.vocab_size) * values[..., 0].numel()
     best, until = 0.0, time.perf_counter() + seconds
     while time.perf_counter() < until or not best:

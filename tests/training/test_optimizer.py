@@ -35,7 +35,7 @@ def test_no_gradient_is_no_update() -> None:
     assert torch.equal(orthogonalised(torch.zeros(4, 8, 8)), torch.zeros(4, 8, 8))
     torch.manual_seed(0)
     matrices = torch.randn(4, 8, 8)
-    torch.testing.assert_close(orthogonalised(matrices), orthogonalised(2**-20 * matrices), atol=0.02, rtol=0)
+    torch.testing.assert_close(orthogonalised(matrices), orthogonalised(1e-6 * matrices), atol=0.02, rtol=0)
 
 
 def test_one_step_is_the_formula() -> None:
@@ -45,7 +45,7 @@ def test_one_step_is_the_formula() -> None:
     before = matrix.detach().clone()
     gradient = torch.randn(32, 8)
     matrix.grad = gradient.clone()
-    Muon([matrix], lr=0.1, momentum=0.5**0.5).step()  # half the gradient, which bfloat16 rounds alike
+    Muon([matrix], lr=0.1, momentum=0.5).step()
     expected = before - 0.1 * orthogonalised(gradient.view(4, 8, 8)).reshape(32, 8)
     torch.testing.assert_close(matrix.detach(), expected, atol=1e-2, rtol=0)
 

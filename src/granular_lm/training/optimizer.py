@@ -15,7 +15,6 @@ MOST_ROWS, FEWEST_ROWS = 192, 96
 """Of a block that is orthogonalised: fewer cost less, but under 96 the updates are worse."""
 
 MARGIN = 1.01  # over the norm, for what bfloat16 rounds
-SMALLEST = 1e-20  # added to the norm, which may be zero
 NEWTON_SCHULZ = (
     (8.0930, -23.6186, 17.4445),
     (3.6367, -2.7220, 0.5365),
@@ -98,11 +97,12 @@ def orthogonalised(matrices: Tensor) -> Tensor:
         matrices: Shape (..., rows, columns); computed in bfloat16.
     """
     is_wide = matrices.shape[-1] > matrices.shape[-2]
-    x = (matrices if is_wide else matrices.mT).bfloat16()
+    x = matrices if is_wide else matrices.mT
+    x = (x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-12)).bfloat16()  # first, so that any scale is rounded alike
     gram = x @ x.mT
     norm = gram.float().norm(dim=(-2, -1), keepdim=True).sqrt()
     # Of one number format with x: otherwise torch would work in float32, in twice the memory.
-    scale = (1 / (MARGIN * norm + SMALLEST)).bfloat16()
+    scale = (1 / (MARGIN * norm + 1e-7)).bfloat16()
     x, gram = x * scale, gram * scale * scale
     for step, (a, b, c) in enumerate(NEWTON_SCHULZ):
         if step:

@@ -109,7 +109,7 @@ class Parallel:
 
     @torch.no_grad()
     def surprise(
-        self, window: Window, states: list[TorchState | None], sharpness: float = 1.0
+        self, window: Window, states: list[TorchState | None], sharpness: float
     ) -> tuple[Surprise, list[TorchState | None]]:
         """Return what the network makes of a window without dropout, over all processes, and the states after it.
 
