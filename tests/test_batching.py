@@ -98,6 +98,16 @@ def test_the_order_of_a_corpus_is_pinned(bios: list[str], tmp_path: Path) -> Non
     assert read.hexdigest()[:16] == "77465bc8a1922945"
 
 
+@pytest.mark.parametrize(("batch_bytes", "rows"), [(47 * 4, 47), (48 * 4, 48), (49 * 4, 48), (127 * 4, 120), (3, 1)])
+def test_many_rows_are_a_multiple_of_eight(tmp_path: Path, batch_bytes: int, rows: int) -> None:
+    """A batch has the rows that fit, but no odd number of many, and the rest of an epoch is not lost."""
+    store = TokenStore.write(ByteCodec(), ["abc"] * 200, tmp_path)
+    sizes = [len(batch) for batch in Batches(store, batch_bytes=batch_bytes).plan(0)]
+    assert max(sizes) == rows
+    assert sum(sizes) == 200
+    assert sum(size != rows for size in sizes) <= 1
+
+
 def test_padding_is_small_and_shapes_are_few(bios: list[str], tmp_path: Path) -> None:
     """On bios less than 3 % of positions are padding, in widths that are multiples of 4."""
     batches = Batches(TokenStore.write(ByteCodec(), bios * 10, tmp_path), batch_bytes=1024)

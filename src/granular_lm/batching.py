@@ -28,6 +28,10 @@ IGNORED = -100
 """The target of a padded position: `torch.nn.functional.cross_entropy` leaves it out."""
 
 WIDTH_STEP = 4  # batch widths are multiples of this
+MANY_ROWS, ROWS_STEP = 48, 8
+"""A batch of more rows than the first has a multiple of the second: oneDNN cuts the rows of a product into equal
+blocks, so a prime number of rows, or twice one, took up to three times as long as its neighbours."""
+
 SHORT_STRINGS_WINDOW, LONG_DOCUMENTS_WINDOW = 256, 64  # bytes
 WINDOWS_PER_SEGMENT = 16
 DOCUMENTS_PER_GROUP = 2**20
@@ -209,10 +213,15 @@ def _batched(segments: Segments, batch_bytes: int, rng: np.random.Generator) -> 
     for same in np.split(order, np.flatnonzero(np.diff(segments.windows[order])) + 1):
         position = 0
         while position < len(same):
-            rows = max(1, batch_bytes // int(segments.width[same[position]]))
+            rows = _quick_rows(batch_bytes // int(segments.width[same[position]]))
             batches.append(same[position : position + rows])
             position += rows
     return [batches[index] for index in rng.permutation(len(batches))]
+
+
+def _quick_rows(count: int) -> int:
+    """Return how many rows a batch of at most ``count`` should have."""
+    return count - count % ROWS_STEP if count > MANY_ROWS else max(1, count)
 
 
 def _cut(
