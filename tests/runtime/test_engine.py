@@ -136,3 +136,46 @@ def test_rows_can_be_dropped_and_repeated() -> None:
     h, c = select_rows(state, np.array([2, 0, 0]))
     assert h[0, :, 0].tolist() == [4, 0, 0]
     assert c[0, :, 1].tolist() == [-5, -1, -1]
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_a_batch_is_worked_on_some_strings_at_a_time(num_layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks share their room and lose nothing: neither strings that leave nor the last few matter to the others."""
+    config = ModelConfig(vocab_size=7, embedding_dim=4, hidden_size=6, num_layers=num_layers)
+    engine = NumpyEngine(config, network_of(config, 0).to_weights())
+    ids = np.random.default_rng(0).integers(0, 7, (3, 11))
+    goes_on = np.arange(11) % 3 > 0
+
+    def read() -> list[NDArray[np.float32]]:
+        cursor = engine.cursor(engine.initial_state(11))
+        first = [cursor.read(ids[0]), cursor.read(ids[1])]
+        order = cursor.keep(goes_on)
+        return [*first, cursor.read(ids[2][order]), *cursor.state()]
+
+    expected = read()
+    monkeypatch.setattr("granular_lm.runtime.engine.STRINGS_IN_CACHE", 4)
+    for ours, theirs in zip(read(), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_single_string_is_read_by_columns_only_while_they_stay_in_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large matrices are not held twice; either way the log-probabilities are the same."""
+    config = ModelConfig(vocab_size=7, embedding_dim=4, hidden_size=6, num_layers=2)
+    weights = network_of(config, 0).to_weights()
+    engine = NumpyEngine(config, weights)
+    by_columns, _ = engine.step(np.array([1]), engine.initial_state(1))
+    assert all(matrix.flags.f_contiguous for matrix in engine.matrices_for_one)
+    monkeypatch.setattr("granular_lm.runtime.engine.BYTES_IN_CACHE", 0)
+    engine = NumpyEngine(config, weights)
+    assert engine.matrices_for_one is engine.matrices
+    by_rows, _ = engine.step(np.array([1]), engine.initial_state(1))
+    np.testing.assert_allclose(by_columns, by_rows, atol=1e-6)
+
+
+def test_a_token_that_is_not_there_is_refused() -> None:
+    """An id out of range is an error, not another token's row."""
+    config = ModelConfig(vocab_size=7, embedding_dim=4, hidden_size=6, num_layers=1)
+    engine = NumpyEngine(config, network_of(config, 0).to_weights())
+    for ids in ([3, 7], [-1, 2]):
+        with pytest.raises(IndexError, match="there are 0 to 6"):
+            engine.step(np.array(ids), engine.initial_state(2))

@@ -20,7 +20,7 @@ from granular_lm.generation.streaming import stream_text
 from granular_lm.model import LanguageModel
 from granular_lm.scoring import StepModel, each_batch
 
-STRINGS_AT_ONCE = 256
+STRINGS_AT_ONCE = 512
 
 
 class Generator:
