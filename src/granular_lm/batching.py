@@ -104,7 +104,7 @@ class Batches:
         self,
         store: TokenStore,
         *,
-        batch_bytes: int = 1024,
+        batch_bytes: int = 2048,
         window_bytes: int | None = None,
         windows_per_segment: int | None = WINDOWS_PER_SEGMENT,
         seed: int = 0,

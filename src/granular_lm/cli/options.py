@@ -61,6 +61,7 @@ TieEmbeddings = Annotated[
 Optimizer = Annotated[str | None, typer.Option(help="muon (AdamW for all but the LSTM's matrices) or adamw.")]
 LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of AdamW.")]
 MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon.")]
+WeightDecay = Annotated[float | None, typer.Option(help="Of all matrices, decoupled.")]
 BatchBytes = Annotated[int | None, typer.Option(parser=byte_count, metavar="N", help="Bytes that one update reads.")]
 WindowBytes = Annotated[
     int | None,

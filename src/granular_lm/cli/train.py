@@ -53,6 +53,7 @@ def train(
     optimizer: options.Optimizer = None,
     learning_rate: options.LearningRate = None,
     matrix_learning_rate: options.MatrixLearningRate = None,
+    weight_decay: options.WeightDecay = None,
     batch_bytes: options.BatchBytes = None,
     window_bytes: options.WindowBytes = None,
     accumulate: Annotated[
@@ -129,6 +130,7 @@ def train(
                     optimizer=optimizer,
                     learning_rate=learning_rate,
                     matrix_learning_rate=matrix_learning_rate,
+                    weight_decay=weight_decay,
                     batch_bytes=batch_bytes,
                     window_bytes=window_bytes,
                     accumulate=accumulate,
@@ -270,4 +272,5 @@ def _weight_decay(used: dict[str, Any]) -> str:
 
 
 def _calibration(factor: float) -> dict[str, str]:
-    return {} if factor == 1 else {"calibration": f"logits times {factor:g}, which suits the development text"}
+    is_told = f"{factor:.2f}" != "1.00"  # less is next to nothing
+    return {"calibration": f"logits times {factor:.2f}, which suits the development text"} if is_told else {}

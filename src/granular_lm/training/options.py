@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = ("muon", "adamw")
 MOST_SEEDS = 2**32
-MATRIX_LEARNING_RATE, WEIGHT_DECAY = 0.025, 0.01
+MATRIX_LEARNING_RATE, WEIGHT_DECAY = 0.035, 0.01
 NATS_PER_BIT = math.log(2)
 
 
@@ -24,7 +24,7 @@ class TrainingOptions:
     Attributes:
         optimizer: ``"muon"`` for the matrices of the LSTM and AdamW for the rest, or ``"adamw"`` for all.
         learning_rate: Of AdamW, at its peak.
-        matrix_learning_rate: Of Muon, at its peak; None for 0.025, or for what the preset ``"auto"`` chooses.
+        matrix_learning_rate: Of Muon, at its peak; None for 0.035, or for what the preset ``"auto"`` chooses.
         weight_decay: On matrices alone, decoupled; None for 0.01, or for what the preset ``"auto"`` chooses.
         warmup: Share of the budget over which the learning rate rises.
         grad_clip: Largest norm of the gradient.
@@ -43,12 +43,12 @@ class TrainingOptions:
     """
 
     optimizer: str = "muon"
-    learning_rate: float = 0.02
+    learning_rate: float = 0.028
     matrix_learning_rate: float | None = None
     weight_decay: float | None = None
     warmup: float = 0.02
     grad_clip: float = 1.0
-    batch_bytes: int = 1024
+    batch_bytes: int = 2048
     window_bytes: int | None = None
     accumulate: int = 1
     evaluations: int = 10

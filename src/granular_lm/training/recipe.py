@@ -23,20 +23,20 @@ REFERENCE = "small"
 """The preset whose speed on this machine a budget of time is measured by."""
 
 TRIAL_SECONDS, TRIAL_SHARE = 3.0, 0.1  # the trial takes no more than this share of the budget
-BEST_WIDTH, REFERENCE_BYTES = 256, 2_000_000
+BEST_WIDTH, REFERENCE_BYTES = 270, 2_000_000
 """The best width for a budget in which the reference network would read two million bytes."""
 
-SLOWING = 1.2  # a network twice as wide reads this power of two times as slowly
+SLOWING = 1.4  # a network twice as wide reads this power of two times as slowly
 
-WIDTH_GROWTH = 1 / 3
+WIDTH_GROWTH = 1 / 4
 """The best width grows with this power of those bytes."""
 
 WIDTHS = (64, 96, 128, 160, 192, 256, 320, 384, 448, 512, 640, 768, 1024)
 MOST_WIDTH_IN_BYTES = 512
 """Budgets of bytes or passes say nothing of time: no network is chosen that would need hours on a small machine."""
 
-REFERENCE_RATE, RATE_GROWTH = 0.03, -0.25
-LEAST_RATE, MOST_RATE = 0.01, 0.035
+REFERENCE_RATE, RATE_GROWTH = 0.038, -0.25
+LEAST_RATE, MOST_RATE = 0.012, 0.045
 """Muon's learning rate: longer runs want smaller steps."""
 
 REGULARISATION_BY_PASSES = (
@@ -116,7 +116,7 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
 
     Examples:
         >>> recipe_for(2_000_000, 1_000_000, is_time=True)
-        Recipe(hidden_size=256, dropout=0.0, matrix_learning_rate=0.03, weight_decay=0.03)
+        Recipe(hidden_size=256, dropout=0.0, matrix_learning_rate=0.038, weight_decay=0.03)
     """
     share = budget_bytes / REFERENCE_BYTES
     ideal = BEST_WIDTH * share**WIDTH_GROWTH
