@@ -269,7 +269,7 @@ def test_gradients_that_are_no_numbers_stop_with_advice(bios: list[str], tmp_pat
     trainer = trainer_of(bios, tmp_path)
     with torch.no_grad():
         trainer.network.head.bias[0] = math.nan
-    with pytest.raises(TrainingError, match=r"no gradient was .* in 10 updates; lower learning_rate \(now 0\.028\) and"):
+    with pytest.raises(TrainingError, match=r"no gradient .* in 10 updates; lower learning_rate \(now 0\.028\) and"):
         trainer.run()
 
 
