@@ -1,6 +1,6 @@
 """How much of the machine training uses, and how it compares with the original post's way.
 
-    python benchmarks/train_speed.py [FILE ...] [--batch-bytes 1024 4096 16384] [--seconds 5] [-o FILE]
+    python benchmarks/train_speed.py [FILE ...] [--batch-bytes 2048 16384 65536] [--seconds 5] [-o FILE]
 
 Utilisation is the useful arithmetic of training over the most that matrix products reach in the same number format,
 in the same run: useful are 6 floating point operations for each parameter outside the embedding and each target that
@@ -331,7 +331,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--precisions", nargs="+", choices=sorted(DTYPES), help="default: all that work here")
     parser.add_argument("--optimizers", nargs="+", choices=["adamw", "muon"], default=["adamw", "muon"])
-    parser.add_argument("--batch-bytes", type=int, nargs="+", default=[1024, 4096, 16384])
+    parser.add_argument("--batch-bytes", type=int, nargs="+", default=[2048, 16384, 65536])
     parser.add_argument("--seconds", type=float, default=5.0, help="timed training of a case in a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--warmup", type=int, default=2, help="updates of each round that are not timed")
