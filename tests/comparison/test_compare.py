@@ -341,7 +341,7 @@ def test_every_codec_tries_as_many_settings(bios: list[str], tmp_path: Path) -> 
         assert best["valid_bpb"] == min(trial["valid_bpb"] for trial in mine)
         [job] = comparison.of_entry(codec)
         options = json.loads((tmp_path / "out" / "jobs" / job.row["job"] / "job.json").read_text())["options"]
-        assert options["learning_rate"] == pytest.approx(0.02 * best["setting"]["rate_factor"])
+        assert options["learning_rate"] == pytest.approx(TrainingOptions().learning_rate * best["setting"]["rate_factor"])
     assert comparison.to_dict()["trials"] == comparison.trials
 
 
@@ -513,7 +513,7 @@ def test_a_trial_that_fails_is_told(bios: list[str], monkeypatch: pytest.MonkeyP
     train = worker._train
 
     def fails(job: Any, *rest: Any) -> Any:
-        if job.is_trial and (job.options["learning_rate"] != 0.02 or all_fail):
+        if job.is_trial and (job.options["learning_rate"] != TrainingOptions().learning_rate or all_fail):
             raise TrainingError("no gradient was a finite number")
         return train(job, *rest)
 

@@ -2,6 +2,7 @@
 
 from granular_lm.comparison.job import Job
 from granular_lm.comparison.trials import LEAST_FACTOR, MOST_DROPOUT, MOST_FACTOR, Setting, chosen, settings
+from granular_lm.training.options import MATRIX_LEARNING_RATE
 
 
 def job() -> Job:
@@ -42,7 +43,7 @@ def test_settings_stay_within_their_ranges_and_fill_them() -> None:
 def test_a_setting_scales_both_rates_and_sets_the_dropout() -> None:
     """A rate that was not given is scaled from its default."""
     changed = Setting(rate_factor=2.0, dropout=0.3).of(job(), seed=5, is_trial=True)
-    assert changed.options == {"learning_rate": 0.04, "matrix_learning_rate": 0.05, "warmup": 0.1}
+    assert changed.options == {"learning_rate": 0.04, "matrix_learning_rate": 2 * MATRIX_LEARNING_RATE, "warmup": 0.1}
     assert changed.network == {"hidden_size": 8, "dropout": 0.3}
     assert (changed.seed, changed.is_trial) == (5, True)
     assert changed.key != job().key
