@@ -108,6 +108,14 @@ def test_many_rows_are_a_multiple_of_eight(tmp_path: Path, batch_bytes: int, row
     assert sum(size != rows for size in sizes) <= 1
 
 
+@pytest.mark.parametrize(("length", "expected"), [(3, 1024), (31, 1024), (49, 1600), (200, 2048), (5000, 2048)])
+def test_a_batch_suits_the_lengths_of_the_documents(tmp_path: Path, length: int, expected: int) -> None:
+    """It holds some thirty strings with their stops, within limits; what is given stays."""
+    store = TokenStore.write(ByteCodec(), ["x" * length] * 9, tmp_path)
+    assert Batches(store).batch_bytes == expected
+    assert Batches(store, batch_bytes=7).batch_bytes == 7
+
+
 def test_padding_is_small_and_shapes_are_few(bios: list[str], tmp_path: Path) -> None:
     """On bios less than 3 % of positions are padding, in widths that are multiples of 4."""
     batches = Batches(TokenStore.write(ByteCodec(), bios * 10, tmp_path), batch_bytes=1024)

@@ -33,6 +33,7 @@ MANY_ROWS, ROWS_STEP = 48, 8
 blocks, so a prime number of rows, or twice one, took up to three times as long as its neighbours."""
 
 SHORT_STRINGS_WINDOW, LONG_DOCUMENTS_WINDOW = 256, 64  # bytes
+SUITABLE_ROWS, LEAST_BATCH, MOST_BATCH = 32, 1024, 2048  # the last two in bytes
 WINDOWS_PER_SEGMENT = 16
 DOCUMENTS_PER_GROUP = 2**20
 DOCUMENTS_PER_BLOCK = 4096  # neighbours that stay in one group: each group is read from some hundred places
@@ -92,7 +93,8 @@ class Batches:
 
     Args:
         store: The encoded corpus.
-        batch_bytes: Roughly how many bytes one update reads, padding included.
+        batch_bytes: Roughly how many bytes one update reads, padding included; None for what suits the lengths of the
+            documents.
         window_bytes: Longest stretch that gradients flow through, in bytes; None for what suits the lengths of the
             documents.
         windows_per_segment: A document of more windows is read as several segments side by side; None reads every
@@ -104,13 +106,13 @@ class Batches:
         self,
         store: TokenStore,
         *,
-        batch_bytes: int = 2048,
+        batch_bytes: int | None = None,
         window_bytes: int | None = None,
         windows_per_segment: int | None = WINDOWS_PER_SEGMENT,
         seed: int = 0,
     ) -> None:
         self.store = store
-        self.batch_bytes = batch_bytes
+        self.batch_bytes = batch_bytes or suitable_batch_bytes(store)
         self.window_bytes = window_bytes or suitable_window_bytes(store)
         self.windows_per_segment = windows_per_segment
         self.seed = seed
@@ -180,6 +182,12 @@ def suitable_window_bytes(store: TokenStore) -> int:
     """Return a window that takes in most short strings whole, and cuts long documents into many rows of a batch."""
     mean = store.num_bytes.sum() / len(store)
     return SHORT_STRINGS_WINDOW if mean <= SHORT_STRINGS_WINDOW else LONG_DOCUMENTS_WINDOW
+
+
+def suitable_batch_bytes(store: TokenStore) -> int:
+    """Return the bytes of a good number of rows: with fewer a processor idles, with more there are fewer updates."""
+    typical = min(store.num_bytes.sum() / len(store) + 1, suitable_window_bytes(store))  # the stop is read, too
+    return int(min(max(SUITABLE_ROWS * typical, LEAST_BATCH), MOST_BATCH))
 
 
 def shard(window: Window, rank: int, world_size: int) -> Window:

@@ -62,7 +62,9 @@ Optimizer = Annotated[str | None, typer.Option(help="muon (AdamW for all but the
 LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of AdamW.")]
 MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon.")]
 WeightDecay = Annotated[float | None, typer.Option(help="Of all matrices, decoupled.")]
-BatchBytes = Annotated[int | None, typer.Option(parser=byte_count, metavar="N", help="Bytes that one update reads.")]
+BatchBytes = Annotated[
+    int | None, typer.Option(parser=byte_count, metavar="N", help="Bytes that one update reads: 1024 to 2048.")
+]
 WindowBytes = Annotated[
     int | None,
     typer.Option(

@@ -5,7 +5,6 @@ import math
 from granular_lm.batching import Batches
 from granular_lm.token_store import TokenStore
 from granular_lm.training.calibration import Surprise
-from granular_lm.training.options import TrainingOptions
 from granular_lm.training.parallel import Parallel
 
 EVALUATED_SHARE = 0.015
@@ -22,13 +21,13 @@ class DevelopmentSet:
     Only a document of many windows is cut into segments that start from the zero state.
     """
 
-    def __init__(self, store: TokenStore, options: TrainingOptions, *, window_bytes: int) -> None:
+    def __init__(self, store: TokenStore, *, batch_bytes: int, window_bytes: int, seed: int) -> None:
         self._batches = Batches(
             store,
-            batch_bytes=LARGER * options.batch_bytes,
+            batch_bytes=LARGER * batch_bytes,
             window_bytes=LARGER * window_bytes,
             windows_per_segment=WINDOWS_PER_SEGMENT,
-            seed=options.seed,
+            seed=seed,
         )
 
     def read(self, parallel: Parallel, max_bytes: int, sharpness: float) -> tuple[Surprise, int]:

@@ -28,7 +28,7 @@ class TrainingOptions:
         weight_decay: On matrices alone, decoupled; None for 0.01, or for what the preset ``"auto"`` chooses.
         warmup: Share of the budget over which the learning rate rises.
         grad_clip: Largest norm of the gradient.
-        batch_bytes: Roughly the bytes one update reads, over all processes.
+        batch_bytes: Roughly the bytes one update reads, over all processes; None for 1024 to 2048, about 32 strings.
         window_bytes: Longest stretch that gradients flow through; None for 256, or for 64 where the documents are
             longer than 256 bytes on average.
         accumulate: Parts that each update's batch is read in, one after another, to save memory.
@@ -48,7 +48,7 @@ class TrainingOptions:
     weight_decay: float | None = None
     warmup: float = 0.02
     grad_clip: float = 1.0
-    batch_bytes: int = 2048
+    batch_bytes: int | None = None
     window_bytes: int | None = None
     accumulate: int = 1
     evaluations: int = 10

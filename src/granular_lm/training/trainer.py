@@ -95,7 +95,12 @@ class Trainer:
         self._development = (
             None
             if valid_store is None
-            else DevelopmentSet(valid_store, options, window_bytes=self._batches.window_bytes)
+            else DevelopmentSet(
+                valid_store,
+                batch_bytes=self._batches.batch_bytes,
+                window_bytes=self._batches.window_bytes,
+                seed=options.seed,
+            )
         )
         torch.manual_seed(options.seed)
         self.network = _new_network(config, weights)
