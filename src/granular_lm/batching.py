@@ -30,7 +30,7 @@ IGNORED = -100
 WIDTH_STEP = 4  # batch widths are multiples of this
 MANY_ROWS, ROWS_STEP = 48, 8
 """A batch of more rows than the first has a multiple of the second: oneDNN cuts the rows of a product into equal
-blocks, so a prime number of rows, or twice one, took up to three times as long as its neighbours."""
+blocks, so a prime number of rows, or twice one, takes up to three times as long as its neighbours in bfloat16."""
 
 SHORT_STRINGS_WINDOW, LONG_DOCUMENTS_WINDOW = 256, 64  # bytes
 SUITABLE_ROWS, LEAST_BATCH, MOST_BATCH = 32, 1024, 2048  # the last two in bytes

@@ -63,7 +63,12 @@ LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of 
 MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon.")]
 WeightDecay = Annotated[float | None, typer.Option(help="Of all matrices, decoupled.")]
 BatchBytes = Annotated[
-    int | None, typer.Option(parser=byte_count, metavar="N", help="Bytes that one update reads: 1024 to 2048.")
+    int | None,
+    typer.Option(
+        parser=byte_count,
+        metavar="N",
+        help="Bytes that one update reads; by default 1024 to 2048, by the lengths of documents.",
+    ),
 ]
 WindowBytes = Annotated[
     int | None,

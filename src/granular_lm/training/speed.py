@@ -1,6 +1,6 @@
 """How fast a network trains on this machine, by trying."""
 
-from granular_lm.batching import suitable_batch_bytes
+from granular_lm.batching import Batches
 from granular_lm.token_store import TokenStore
 from granular_lm.training.options import TrainingOptions
 from granular_lm.training.schedule import Budget
@@ -33,5 +33,5 @@ def bytes_per_second(config: ModelConfig, store: TokenStore, options: TrainingOp
 
 def warm_up(store: TokenStore, options: TrainingOptions) -> Budget:
     """Return the budget of a few updates, each of which reads a batch or, if that is less, all there is."""
-    batch_bytes = options.batch_bytes or suitable_batch_bytes(store)
+    batch_bytes = Batches(store, batch_bytes=options.batch_bytes).batch_bytes
     return Budget(max_bytes=WARM_UP_UPDATES * min(batch_bytes, int(store.num_bytes.sum())))
