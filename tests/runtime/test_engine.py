@@ -104,7 +104,7 @@ def test_rows_of_a_batch_do_not_touch_each_other() -> None:
         np.testing.assert_allclose(log_probs[4:5], log_probs_alone, atol=1e-6)
 
 
-@pytest.mark.parametrize("ids", [[0, 11], [-1, 3], [2, 10**9, 4]])
+@pytest.mark.parametrize("ids", [[0, 11], [-1, 3], [2, 10**9, 4], [-1], [11]])
 def test_a_token_that_is_none_is_an_error(ids: list[int]) -> None:
     """It is not read as another one."""
     config = ModelConfig(vocab_size=11, embedding_dim=8, hidden_size=16, num_layers=2)

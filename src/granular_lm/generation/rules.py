@@ -101,7 +101,7 @@ class Rules:
         Leaving out what does not fit would make strings that end just before the limit too frequent.
 
         Args:
-            logits: The model's, shape (B, V).
+            logits: The model's, shape (B, V); the largest of each string is taken off, in place.
             factors: Which tokens may follow, 1 or 0, shape (B, V).
             uniforms: Random numbers from 0 to 1, shape (B,).
             step: How many tokens have been drawn before.
@@ -110,12 +110,12 @@ class Rules:
         Raises:
             OptionError: A string has nothing left that may follow.
         """
-        logits = logits - _largest(logits)
+        logits -= _largest(logits)
         weights = np.exp(logits)
         left = weights * factors
         if self._is_plain:
             ids, allowed = draw(left, uniforms)
-            if all(weight > 0 for weight in allowed.tolist()):  # else too small a number, or none at all
+            if np.minimum.reduce(allowed) > 0:  # else too small a number, or none at all
                 return Draws(ids, logits, weights, allowed, None)
         else:
             allowed = left.sum(axis=-1, dtype=np.float64)

@@ -5,6 +5,8 @@ at a time: for one string alone that is some hundreds of steps at once.
 """
 
 import math
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ ROWS_AT_ONCE = 256
 STEPS_AT_FIRST = 64
 ROUNDING = 1e-9
 """Sums in another order are off by less; so little is no share that was masked."""
+
+Number = TypeVar("Number", bound=np.generic)
 
 STEP = np.dtype(
     [
@@ -62,8 +66,7 @@ class Steps:
     def _work_out(self) -> None:
         every_strings, every_draws = zip(*self._waiting, strict=True)
         *every, every_changed = zip(*every_draws, strict=True)
-        strings, ids, logits, weights, allowed = map(np.concatenate, (every_strings, *every))
-        np.maximum(logits, np.finfo(logits.dtype).min, out=logits)  # 0 · log 0 is 0
+        strings, ids, logits, weights, allowed = map(_joined, (every_strings, *every))
         totals = weights.sum(axis=-1, dtype=np.float64)
         of_ids = logits[np.arange(len(ids)), ids].astype(np.float64)
         steps = np.empty(len(ids), dtype=STEP)
@@ -73,7 +76,7 @@ class Steps:
             steps["sampling_log_prob"] = of_ids - np.log(allowed)
         if any(changed is not None for changed in every_changed):
             self._put_changed(steps["sampling_log_prob"])
-        steps["entropy"] = (np.log(totals) - np.einsum("bv,bv->b", weights, logits) / totals) / math.log(2)
+        steps["entropy"] = (np.log(totals) - _dots(weights, logits) / totals) / math.log(2)
         masked = 1 - allowed / totals
         steps["masked"] = np.where(masked > ROUNDING, masked, 0.0)
         self._put(strings, steps)
@@ -97,3 +100,16 @@ class Steps:
             start = rows.stop
             if draws.sampling_log_probs is not None:
                 sampling_log_probs[rows] = draws.sampling_log_probs
+
+
+def _joined(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+
+
+def _dots(weights: NDArray[np.floating], logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the sum of weight times logit of each row, shape (B,); 0 times minus infinity is 0."""
+    with np.errstate(invalid="ignore"):
+        dots: NDArray[np.floating] = np.vecdot(weights, logits)
+    if np.isnan(dots).any():
+        dots = np.vecdot(weights, np.maximum(logits, np.finfo(logits.dtype).min))
+    return dots

@@ -182,18 +182,20 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
     # Sums from token to token are slow, so first those from block to block, then those within one block of each row.
     size, rows = weights.shape[-1], np.arange(len(weights))
     blocks = np.add.reduceat(weights, np.arange(0, size, BLOCK), axis=-1, dtype=np.float64).cumsum(axis=-1)
-    thresholds = uniforms * blocks[:, -1]
+    wholes = blocks[:, -1]
+    thresholds = uniforms * wholes
     chosen = (blocks > thresholds[:, None]).argmax(axis=-1)
-    tokens = np.minimum(chosen[:, None] * BLOCK + np.arange(BLOCK), size - 1)
-    sums = weights.ravel().take(rows[:, None] * size + tokens).cumsum(axis=-1, dtype=np.float64)
-    sums += np.where(chosen > 0, blocks[rows, chosen - 1], 0.0)[:, None]
-    is_above = sums > thresholds[:, None]
-    places = is_above.argmax(axis=-1)
-    drawn: NDArray[np.int64] = tokens[rows, places]
-    # where rounding lets no sum exceed the threshold, the last token of the block that weighs anything
-    for row in np.flatnonzero((blocks[:, -1] > 0) & ~is_above[rows, places]):
-        drawn[row] = tokens[row][weights[row, tokens[row]] > 0][-1]
-    return drawn, blocks[:, -1]
+    thresholds -= np.where(chosen > 0, blocks[rows, chosen - 1], 0.0)
+    first = chosen * BLOCK
+    places = (rows * size + first)[:, None] + np.arange(BLOCK)  # the last block's may lie in the next row
+    is_above = weights.ravel().take(places, mode="clip").cumsum(axis=-1, dtype=np.float64) > thresholds[:, None]
+    drawn = first + is_above.argmax(axis=-1)
+    is_drawn = is_above.any(axis=-1) & (drawn < size)
+    if not is_drawn.all():  # where rounding lets no sum exceed the threshold, the last token of the block with a weight
+        for row in np.flatnonzero(~is_drawn & (wholes > 0)):
+            block = weights[row, first[row] : first[row] + BLOCK]
+            drawn[row] = first[row] + np.flatnonzero(block)[-1]
+    return drawn, wholes
 
 
 def _is_number(value: object) -> bool:

@@ -4,7 +4,8 @@ A few rearrangements, all exact, make a step cheap. The input product of layer 0
 computed once for the whole vocabulary. What a layer puts out is multiplied once, by the matrix of its own next step and
 that of the layer above side by side, so the state holds products, not outputs. And sigmoid(x) = (1 + tanh(x / 2)) / 2:
 with the inner halves folded into the weights one tanh serves all four gates, and the outer half of the output gate is
-folded into the next matrix.
+folded into the next matrix. The four gates of a batch lie one behind the other, each without gaps: numpy adds and
+multiplies parts of longer rows at a third of the speed.
 """
 
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ class NumpyEngine:
         recurrent = [weights[f"lstm.weight_hh_l{layer}"][rows].T * inner for layer in layers]
         biases = [(weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"])[rows] * inner for n in layers]
         pairs = zip(recurrent, [*inputs[1:], head.T], strict=True)
-        self.input_table = weights["embedding.weight"] @ inputs[0] + biases[0]
+        self.input_table = np.ascontiguousarray(_by_gate(weights["embedding.weight"] @ inputs[0] + biases[0]))
         self.matrices = [np.ascontiguousarray(np.hstack(pair) * HALF) for pair in pairs]
         self.biases = [*biases[1:], weights["head.bias"]]
 
@@ -107,15 +108,14 @@ class Cursor:
     def read(self, ids: NDArray[np.integer]) -> Floats:
         """Read one token of each string; return the logits of what comes next, a new array of shape (B, V)."""
         table = self._engine.input_table
-        if len(ids) > 1 and (ids.min() < 0 or ids.max() >= len(table)):
-            raise IndexError(f"tokens from {ids.min()} to {ids.max()} were met; there are 0 to {len(table) - 1}.")
+        _check_tokens(ids, table.shape[1])
         upwards: Floats | None = None
         for layer, matrix, bias in zip(self._layers, self._matrices, self._engine.biases, strict=True):
             for block in layer.blocks:
                 if upwards is None:
-                    block.look_up(table, ids)
+                    block.look_up(table, ids[block.rows])
                 else:
-                    np.add(upwards[block.rows], block.recurrent, out=block.gates)
+                    np.add(_by_gate(upwards[block.rows]), block.recurrent, out=block.gates)
                 block.advance()
             np.matmul(layer.outputs, matrix, out=layer.product)
             upwards = layer.upwards + bias
@@ -159,7 +159,7 @@ class _Layer:
     def __post_init__(self) -> None:
         count, size = self.cells.shape
         self.recurrent, self.upwards = self.product[:, : 4 * size], self.product[:, 4 * size :]
-        gates = np.empty((min(count, STRINGS_IN_CACHE), 4 * size), dtype=np.float32)
+        gates = np.empty(4 * min(count, STRINGS_IN_CACHE) * size, dtype=np.float32)
         starts = range(0, count, STRINGS_IN_CACHE)
         self.blocks = [_Block.of(self, slice(start, start + STRINGS_IN_CACHE), gates) for start in starts]
 
@@ -183,10 +183,10 @@ class _Block:
 
     Attributes:
         rows: Which strings.
-        cells: Shape (B, H), as the outputs and each gate.
-        recurrent: What the gates are added to, shape (B, 4H).
-        gates: Room for all four gates of these strings, shared with the other blocks, shape (B, 4H).
-        sigmoids: The first three gates, side by side, shape (B, 3H).
+        cells: Shape (B, H), as the outputs.
+        recurrent: What the gates are added to, shape (4, B, H).
+        gates: All four gates, in room that is shared with the other blocks, shape (4, B, H).
+        sigmoids: The first three: the input, the forget and the output gate.
     """
 
     rows: slice
@@ -201,22 +201,23 @@ class _Block:
     cell_gate: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sigmoids = self.gates[:, : 3 * self.cells.shape[1]]
-        self.input_gate, self.forget_gate, self.output_gate, self.cell_gate = np.split(self.gates, 4, axis=1)
+        self.sigmoids = self.gates[:3]
+        self.input_gate, self.forget_gate, self.output_gate, self.cell_gate = self.gates
 
     @classmethod
-    def of(cls, layer: _Layer, rows: slice, gates: Floats) -> "_Block":
+    def of(cls, layer: _Layer, rows: slice, room: Floats) -> "_Block":
         """Return some strings of a layer."""
         cells = layer.cells[rows]
-        return cls(rows, cells, layer.outputs[rows], layer.recurrent[rows], gates[: len(cells)])
+        gates = room[: 4 * cells.size].reshape(4, *cells.shape)
+        return cls(rows, cells, layer.outputs[rows], _by_gate(layer.recurrent[rows]), gates)
 
     def look_up(self, table: Floats, ids: NDArray[np.integer]) -> None:
-        """Begin the gates of the lowest layer with what its tokens add; ``ids`` are those of all strings."""
+        """Begin the gates of the lowest layer with what these strings' tokens add."""
         if len(ids) == 1:
-            np.add(table[ids[0]], self.recurrent, out=self.gates)
+            np.add(table[:, ids[0], None], self.recurrent, out=self.gates)
             return
         # Straight into its place; the tokens have been checked.
-        table.take(ids[self.rows], axis=0, out=self.gates, mode="clip")
+        table.take(ids, axis=1, out=self.gates, mode="clip")
         self.gates += self.recurrent
 
     def advance(self) -> None:
@@ -229,6 +230,19 @@ class _Block:
         self.cells *= HALF
         np.tanh(self.cells, out=self.outputs)
         self.outputs *= self.output_gate
+
+
+def _by_gate(rows: Floats) -> Floats:
+    """Return rows of all four gates, shape (B, 4H), as the same numbers of each gate, shape (4, B, H)."""
+    return rows.reshape(len(rows), 4, rows.shape[1] // 4).swapaxes(0, 1)
+
+
+def _check_tokens(ids: NDArray[np.integer], vocab_size: int) -> None:
+    if len(ids) == 0:
+        return
+    least, most = (ids[0], ids[0]) if len(ids) == 1 else (ids.min(), ids.max())
+    if least < 0 or most >= vocab_size:
+        raise IndexError(f"tokens from {least} to {most} were met; there are 0 to {vocab_size - 1}.")
 
 
 def select_rows(state: State, rows: NDArray[np.integer] | slice) -> State:
