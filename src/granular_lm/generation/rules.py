@@ -163,11 +163,11 @@ class Rules:
         return self.options.apply(allowed, step=step, is_seen=is_seen)
 
 
-def _largest(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the largest of each row, shape (B, 1)."""
+def _largest(logits: NDArray[np.floating]) -> NDArray[np.floating] | np.floating:
+    """Return the largest of each row, shape (B, 1); of a single row as a number that is no array."""
     if len(logits) == 1:
-        place = logits.argmax()  # several times as quick as the maximum
-        return logits[:, place : place + 1]
+        largest: np.floating = logits[0, logits.argmax()]  # several times as quick as the maximum
+        return largest
     return np.maximum.reduce(logits, axis=-1, keepdims=True)
 
 

@@ -23,7 +23,7 @@ State = tuple[Floats, Floats]
 
 Number = TypeVar("Number", bound=np.floating)
 
-STRINGS_IN_CACHE = 64
+STRINGS_IN_CACHE = 32
 """Between two matrix products a batch is worked on by so many strings at a time, whose gates stay in the cache."""
 
 BYTES_IN_CACHE = 8 * 2**20  # of the matrices of one network; 1 x 512 has 5 MB, 4 x 512 has 30
@@ -50,7 +50,7 @@ class NumpyEngine:
         recurrent = [weights[f"lstm.weight_hh_l{layer}"][rows].T * inner for layer in layers]
         biases = [(weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"])[rows] * inner for n in layers]
         pairs = zip(recurrent, [*inputs[1:], head.T], strict=True)
-        self.input_table = np.ascontiguousarray(_by_gate(weights["embedding.weight"] @ inputs[0] + biases[0]))
+        self.input_table = weights["embedding.weight"] @ inputs[0] + biases[0]
         self.matrices = [np.ascontiguousarray(np.hstack(pair) * HALF) for pair in pairs]
         self.biases = [*biases[1:], weights["head.bias"]]
 
@@ -108,15 +108,11 @@ class Cursor:
     def read(self, ids: NDArray[np.integer]) -> Floats:
         """Read one token of each string; return the logits of what comes next, a new array of shape (B, V)."""
         table = self._engine.input_table
-        _check_tokens(ids, table.shape[1])
+        _check_tokens(ids, len(table))
         upwards: Floats | None = None
         for layer, matrix, bias in zip(self._layers, self._matrices, self._engine.biases, strict=True):
             for block in layer.blocks:
-                if upwards is None:
-                    block.look_up(table, ids[block.rows])
-                else:
-                    np.add(_by_gate(upwards[block.rows]), block.recurrent, out=block.gates)
-                block.advance()
+                block.advance(table.take(ids[block.rows], axis=0) if upwards is None else upwards[block.rows])
             np.matmul(layer.outputs, matrix, out=layer.product)
             upwards = layer.upwards + bias
         assert upwards is not None
@@ -211,17 +207,9 @@ class _Block:
         gates = room[: 4 * cells.size].reshape(4, *cells.shape)
         return cls(rows, cells, layer.outputs[rows], _by_gate(layer.recurrent[rows]), gates)
 
-    def look_up(self, table: Floats, ids: NDArray[np.integer]) -> None:
-        """Begin the gates of the lowest layer with what these strings' tokens add."""
-        if len(ids) == 1:
-            np.add(table[:, ids[0], None], self.recurrent, out=self.gates)
-            return
-        # Straight into its place; the tokens have been checked.
-        table.take(ids, axis=1, out=self.gates, mode="clip")
-        self.gates += self.recurrent
-
-    def advance(self) -> None:
-        """Go from the gates' sums to the next cells and outputs."""
+    def advance(self, inputs: Floats) -> None:
+        """Go from what comes from below, shape (B, 4H), to the next cells and outputs."""
+        np.add(_by_gate(inputs), self.recurrent, out=self.gates)
         np.tanh(self.gates, out=self.gates)
         self.sigmoids += ONE
         self.cells *= self.forget_gate
