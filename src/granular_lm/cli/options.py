@@ -25,6 +25,11 @@ def byte_count(text: str) -> int:
     return round(float(match[1]) * FACTORS[match[2]])
 
 
+def _in_bytes(told: str) -> Any:
+    """Return an option that takes a number of bytes."""
+    return typer.Option(parser=byte_count, metavar="N", help=told)
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
 Model = Annotated[str, typer.Argument(help="A bundled model such as bios-byte, a model folder, or a Hub id.")]
 _READ = (
@@ -47,9 +52,7 @@ MaxTime = Annotated[
     float | None, typer.Option(parser=duration, metavar="TIME", help="Budget as a time: 90s, 10m, 1h30m.")
 ]
 Epochs = Annotated[float | None, typer.Option(metavar="N", help="Budget as passes over the training documents.")]
-MaxBytes = Annotated[
-    int | None, typer.Option(parser=byte_count, metavar="N", help="Budget as bytes read: 500k, 5M, 1G.")
-]
+MaxBytes = Annotated[int | None, _in_bytes("Budget as bytes read: 500k, 5M, 1G.")]
 Preset = Annotated[str, typer.Option(help="Network shape: tiny, small, medium, large or seed; train also takes auto.")]
 EmbeddingDim = Annotated[int | None, typer.Option(metavar="E", help="Width of the embedding, if not the preset's.")]
 HiddenSize = Annotated[int | None, typer.Option(metavar="H", help="Width of the LSTM layers, if not the preset's.")]
@@ -63,20 +66,10 @@ LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of 
 MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon.")]
 WeightDecay = Annotated[float | None, typer.Option(help="Of all matrices, decoupled.")]
 BatchBytes = Annotated[
-    int | None,
-    typer.Option(
-        parser=byte_count,
-        metavar="N",
-        help="Bytes that one update reads; by default 1024 to 2048, by the lengths of documents.",
-    ),
+    int | None, _in_bytes("Bytes that one update reads; by default 1024 to 2048, by the lengths of documents.")
 ]
 WindowBytes = Annotated[
-    int | None,
-    typer.Option(
-        parser=byte_count,
-        metavar="N",
-        help="Longest stretch that gradients flow through: 256, or 64 if documents are long.",
-    ),
+    int | None, _in_bytes("Longest stretch that gradients flow through: 256, or 64 if documents are long.")
 ]
 Precision = Annotated[str | None, typer.Option(help="auto, bf16 or fp32.")]
 

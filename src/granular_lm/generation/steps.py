@@ -50,7 +50,7 @@ class Steps:
 
         Args:
             strings: Which, shape (B,): a string that is missing once is never there again.
-            draws: What was drawn; kept for a while, not copied.
+            draws: What was drawn; kept for a while and changed, not copied.
         """
         self._waiting.append((strings, draws))
         self._num_rows += len(strings)
@@ -68,6 +68,8 @@ class Steps:
         *every, every_changed = zip(*every_draws, strict=True)
         strings, ids, logits, weights, allowed = map(_joined, (every_strings, *every))
         totals = weights.sum(axis=-1, dtype=np.float64)
+        np.maximum(logits, np.finfo(logits.dtype).min, out=logits)  # 0 · log 0 is 0
+        expected = np.vecdot(weights, logits) / totals
         of_ids = logits[np.arange(len(ids)), ids].astype(np.float64)
         steps = np.empty(len(ids), dtype=STEP)
         steps["id"] = ids
@@ -76,7 +78,7 @@ class Steps:
             steps["sampling_log_prob"] = of_ids - np.log(allowed)
         if any(changed is not None for changed in every_changed):
             self._put_changed(steps["sampling_log_prob"])
-        steps["entropy"] = (np.log(totals) - _dots(weights, logits) / totals) / math.log(2)
+        steps["entropy"] = (np.log(totals) - expected) / math.log(2)
         masked = 1 - allowed / totals
         steps["masked"] = np.where(masked > ROUNDING, masked, 0.0)
         self._put(strings, steps)
@@ -104,12 +106,3 @@ class Steps:
 
 def _joined(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-
-
-def _dots(weights: NDArray[np.floating], logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the sum of weight times logit of each row, shape (B,); 0 times minus infinity is 0."""
-    with np.errstate(invalid="ignore"):
-        dots: NDArray[np.floating] = np.vecdot(weights, logits)
-    if np.isnan(dots).any():
-        dots = np.vecdot(weights, np.maximum(logits, np.finfo(logits.dtype).min))
-    return dots
