@@ -170,6 +170,29 @@ def test_a_step_may_be_taken_back_and_numbers_typed(run: Run, model: Path, monke
     assert run("sample", model, "--interactive", "--prompt", "I am")[1] == "I am!\n"
 
 
+def test_bytes_that_are_no_text_are_kept_as_they_are(model: Path) -> None:
+    """In the prompt, in what is typed and in what is drawn, whatever they look like; digits are those of numbers."""
+    command = [sys.executable, "-m", "granular_lm", "sample", str(model), "--interactive", "--seed", "2"]
+    for more, answers, expected in (
+        (["--prompt", "caf\udcc3\udce6"], "²\n".encode() + b"\xff\n", "caf\ufffd\ufffd²\ufffd"),
+        (["--prompt", "a\udcf0\udc9f\udc98b", "--errors", "space"], b"!\n", "a\ufffdb!"),
+    ):
+        done = subprocess.run([*command, *more], input=answers, capture_output=True, check=True)
+        assert done.stdout.decode() == expected + "\n"
+    loose = ["--no-valid-utf8", "--temperature", "3", "--prompt", "caf\udcc3"]
+    drawn = subprocess.run([*command, *loose], input=b"\n", capture_output=True, check=True).stdout
+    assert drawn.startswith(b"caf")
+    assert drawn.count("\ufffd".encode()) <= 2
+
+
+def test_a_draw_taken_back_is_another_draw(model: Path) -> None:
+    """With a seed, too."""
+    command = [sys.executable, "-m", "granular_lm", "sample", str(model), "--interactive", "--seed", "2"]
+    done = subprocess.run(command, input="\n-\n" * 6, capture_output=True, text=True, check=True)
+    shown = [line for line in done.stderr.splitlines() if len(line) == 1]
+    assert len(set(shown)) > 1
+
+
 def test_joined_emoji_stay_whole_in_colours(run: Run, model: Path) -> None:
     """A cook, a dark thumb and a vowel sign are each in one colour, nothing in them replaced."""
     from granular_lm.cli.explain import coloured

@@ -13,6 +13,7 @@ from granular_lm.codecs.utf8 import (
     MISSING_BYTES,
     NEXT_STATE,
     REJECTED,
+    begun_character,
     state_after,
 )
 
@@ -52,6 +53,15 @@ def test_missing_bytes_complete_a_cut_character(text: str, cut: int) -> None:
         following = np.flatnonzero(NEXT_STATE[run(NEXT_STATE, data)] != REJECTED)
     assert is_valid(data)
     assert (missing == 0) == (state == BETWEEN_CHARACTERS)
+
+
+def test_a_begun_character_is_the_beginning_of_one() -> None:
+    """Whatever comes before it, broken characters included."""
+    characters = [chr(point).encode("utf-8", "ignore") for point in range(0x80, 0x110000, 64)]
+    beginnings = {character[:count] for character in characters for count in range(1, len(character))}
+    for data in edge_sequences():
+        expected = [data[-count:] for count in (1, 2, 3) if data[-count:] in beginnings]
+        assert begun_character(data) == (expected[0] if expected else b""), data
 
 
 @pytest.mark.parametrize(("data", "missing"), [(b"", 0), (b"a", 0), (b"\xf0\x9f", 2), (b"\xff\xc3", 1), (b"\xe6a", 0)])

@@ -81,6 +81,13 @@ def test_nothing_shown_is_taken_back(bigram_model: type) -> None:
         assert "".join(generator.stream(max_bytes=max_bytes)) == text == ("a" if max_bytes < 5 else "aa日")
 
 
+def test_bytes_are_streamed_as_they_are(generator: Generator) -> None:
+    """They are the data of `sample`, where the text hides what is not valid."""
+    options: dict[str, Any] = {"prompt": b"\xff", "valid_utf8": False, "temperature": 2.0, "max_bytes": 20}
+    for seed in range(8):
+        assert b"".join(generator.stream_bytes(**options, seed=seed)) == generator.sample(**options, seed=seed).data
+
+
 @pytest.mark.parametrize("judge", [{"accept": bool}, {"novel": True}])
 def test_what_judges_whole_strings_is_refused(generator: Generator, judge: dict[str, Any]) -> None:
     """They need the end."""

@@ -53,9 +53,10 @@ app.add_typer(collect.app, name="collect")
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit: 0 done, 1 something the user can mend, 2 wrong usage, 130 interrupted."""
-    for stream in (sys.stdout, sys.stderr):
+    handlers = {sys.stdin: "surrogateescape", sys.stdout: "backslashreplace", sys.stderr: "backslashreplace"}
+    for stream, errors in handlers.items():
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            stream.reconfigure(encoding="utf-8", errors=errors)
     try:
         app(arguments)
     except Exception as error:

@@ -1,6 +1,7 @@
 """``granular-lm sample --interactive``: a string written by a person and a model in turn."""
 
 import sys
+from itertools import count
 
 import typer
 
@@ -28,7 +29,7 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
         prompt: What the string begins with.
         options: Of drawing.
     """
-    data, before = to_bytes(prompt), list[bytes]()
+    data, before, draws = to_bytes(prompt), list[bytes](), count()  # no two draws are alike, with a seed either
     typer.echo(HELP, err=True)
     while True:
         offered = generator.continuations(data, CHOICES)
@@ -41,7 +42,9 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
         if answer == BACK:
             data = before.pop() if before else data
             continue
-        added = _added(generator, data, answer, offered, options)
+        added = _chosen(answer, offered)
+        if added is None:
+            added = _drawn(generator, data, options, index=next(draws))
         if not added:
             break
         before.append(data)
@@ -56,23 +59,19 @@ def _show(data: bytes, offered: list[Continuation]) -> None:
         typer.echo(f"  {number}  {each.probability:6.1%}  {repr(each.text) if each.text else 'the end'}", err=True)
 
 
-def _added(
-    generator: Generator, data: bytes, answer: str, offered: list[Continuation], options: SamplingOptions
-) -> bytes:
-    """Return what an answer adds; nothing if it ends the string."""
-    if answer.isdigit() and 1 <= int(answer) <= len(offered):
+def _chosen(answer: str, offered: list[Continuation]) -> bytes | None:
+    """Return what an answer adds, nothing if it ends the string; None if it asks for a draw."""
+    if answer.isdecimal() and 1 <= int(answer) <= len(offered):
         return offered[int(answer) - 1].data
-    return to_bytes(answer.removeprefix(LITERAL)) or _drawn(generator, data, options)
+    return to_bytes(answer.removeprefix(LITERAL)) or None
 
 
-def _drawn(generator: Generator, data: bytes, options: SamplingOptions) -> bytes:
+def _drawn(generator: Generator, data: bytes, options: SamplingOptions, *, index: int) -> bytes:
     """Return the next characters that the model draws; nothing if it ends the string."""
     here: SamplingOptions = {**options, "max_bytes": len(data) + ROOM}
-    begun = begun_character(data)
-    shown = decoded(data[: len(data) - len(begun)], "replace")  # a stream keeps back a character that is not whole
-    written = ""
-    for piece in generator.stream(data, index=len(data), **here):  # the place is the index: no two draws are alike
+    written = b""
+    for piece in generator.stream_bytes(data, index=index, **here):
         written += piece
-        if len(written) > len(shown):
+        if len(written) > len(data) and not begun_character(written):
             break
-    return to_bytes(written[len(shown) :])[len(begun) :]
+    return written[len(data) :]

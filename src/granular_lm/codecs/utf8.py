@@ -47,10 +47,13 @@ NEXT_STATE = _byte_table()
 
 def begun_character(data: bytes) -> bytes:
     """Return the first bytes of the character that ``data`` ends inside of; none if it ends between characters."""
-    tail = data[-3:]
-    if state_after(tail) == BETWEEN_CHARACTERS:
-        return b""
-    return next(tail[-count:] for count in (1, 2, 3) if state_after(tail[:-count]) == BETWEEN_CHARACTERS)
+    for count in range(1, min(3, len(data)) + 1):
+        state = BETWEEN_CHARACTERS
+        for byte in data[-count:]:
+            state = NEXT_STATE[state, byte]
+        if state not in (BETWEEN_CHARACTERS, REJECTED):
+            return data[-count:]
+    return b""
 
 
 def state_after(data: bytes) -> int:

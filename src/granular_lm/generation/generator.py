@@ -16,7 +16,7 @@ from granular_lm.generation.prompts import Prefix
 from granular_lm.generation.rules import Rules
 from granular_lm.generation.sample import Sample
 from granular_lm.generation.search import described, most_likely
-from granular_lm.generation.streaming import stream_text
+from granular_lm.generation.streaming import stream_bytes, stream_text
 from granular_lm.model import LanguageModel
 from granular_lm.scoring import StepModel, each_batch
 
@@ -92,6 +92,21 @@ class Generator:
         Raises:
             OptionError: As for `sample`; ``accept`` and ``novel`` judge whole strings, so they are refused.
         """
+        return stream_text(self.stream_bytes(prompt, index=index, **options), checked(options).errors)
+
+    def stream_bytes(
+        self, prompt: str | bytes = "", *, index: int = 0, **options: Unpack[SamplingOptions]
+    ) -> Iterator[bytes]:
+        """Draw one string as `stream` does, and yield its bytes: together they are the data of `sample`.
+
+        Args:
+            prompt: As for `stream`.
+            index: As for `stream`.
+            **options: As for `stream`.
+
+        Raises:
+            OptionError: As for `stream`.
+        """
         asked, data = checked(options), raw_prompt(prompt)
         check_integer("index", index, least=0)
         for name, given in (("accept", asked.accept is not None), ("novel", asked.novel)):
@@ -99,7 +114,7 @@ class Generator:
                 raise OptionError(f"{name} judges a whole string, and a stream has none yet; call sample instead.")
         rules = Rules(self.model.codec, asked, data)
         prefix = Prefix(self.model, data, beam=asked.prompt_beam)
-        return stream_text(Drawing(self.model, rules, prefix, _streams(asked.any_seed(), [index])), rules, len(data))
+        return stream_bytes(Drawing(self.model, rules, prefix, _streams(asked.any_seed(), [index])), rules, len(data))
 
     def most_likely(
         self,
@@ -157,9 +172,13 @@ class Generator:
     ) -> Iterator[Sample]:
         prefix = Prefix(self.model, data, beam=rules.options.prompt_beam)
         draw = partial(self._drawn, prefix=prefix, rules=rules, seed=seed, documents=documents)
-        blocks = [range(start, min(start + STRINGS_AT_ONCE, n)) for start in range(0, n, STRINGS_AT_ONCE)]
-        for indices, drawn in zip(blocks, each_batch(self.model, draw, blocks), strict=True):
-            yield from _in_order(_accepted(drawn, draw, rules.options), indices[0])
+        starts = range(0, n, STRINGS_AT_ONCE)
+
+        def first_draw(start: int) -> Iterator[tuple[int, Sample]]:
+            return draw(range(start, min(start + STRINGS_AT_ONCE, n)))
+
+        for start, drawn in zip(starts, each_batch(self.model, first_draw, starts), strict=True):
+            yield from _in_order(_accepted(drawn, draw, rules.options), start)
 
     def _drawn(
         self,

@@ -7,11 +7,11 @@ from typing import TypedDict
 
 from granular_lm.checks import check_integer
 from granular_lm.errors import OptionError
+from granular_lm.generation.sample import ERRORS
 from granular_lm.generation.strategies import Strategy
 from granular_lm.text import to_bytes
 
 MOST_BYTES = 2**31
-ERRORS = ("replace", "space")
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -89,7 +89,7 @@ class Options(Strategy):
         check_integer("prompt_beam", self.prompt_beam, least=1)
         if self.seed is not None:
             check_integer("seed", self.seed, least=0)
-        if self.errors not in ERRORS:
+        if self.errors not in tuple(ERRORS):
             raise OptionError(f"errors={self.errors!r} is not accepted; give one of {', '.join(ERRORS)}.")
         if self.accept is not None and not callable(self.accept):
             raise OptionError(f"accept={self.accept!r} is not accepted; give a function of a text.")

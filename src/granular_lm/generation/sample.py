@@ -1,7 +1,7 @@
 """What is drawn."""
 
+import codecs
 import math
-import re
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,7 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-INVALID = re.compile("[\udc80-\udcff]")
+ERRORS = {"replace": "replace", "space": "granular_lm.space"}
+"""What bytes that are not valid UTF-8 may look like, and how Python calls that: U+FFFD, or a space for each byte."""
+
 EndedBy = Literal["stop", "stop_string", "max_bytes"]
 Novelty = Literal["novel", "copy"]
 
@@ -91,10 +93,16 @@ class Sample:
 
 
 def decoded(data: bytes, errors: str) -> str:
-    """Return the text of bytes; ``"space"`` writes each invalid byte as a space, ``"replace"`` as U+FFFD."""
-    if errors == "space":
-        return INVALID.sub(" ", data.decode("utf-8", "surrogateescape"))
-    return data.decode("utf-8", errors)
+    """Return the text of bytes, ``errors`` being one of `ERRORS`."""
+    return data.decode("utf-8", ERRORS[errors])
+
+
+def _as_spaces(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return " " * (error.end - error.start), error.end
+
+
+codecs.register_error(ERRORS["space"], _as_spaces)
 
 
 def novelty(data: bytes, documents: Container[bytes] | None) -> Novelty | None:
