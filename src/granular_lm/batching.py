@@ -154,7 +154,8 @@ class Batches:
         carried over would have read the padding.
         """
         count, width = batch.windows_of_batch()
-        for number in range(count):
+        longest = int((batch.end - batch.start).max())
+        for number in range(min(count, -(-longest // width))):  # none without a target, where rounding up leaves one
             yield self._window(batch, number, width)
 
     def _window(self, batch: Segments, number: int, width: int) -> Window:
@@ -255,7 +256,7 @@ def _cut(
 
 
 def _window_width(longest: int, count: int) -> int:
-    """Return the width at which ``count`` windows hold ``longest`` tokens and none of them is empty."""
+    """Return a width at which ``count`` windows hold ``longest`` tokens, none of them empty if that is possible."""
     exact = max(1, -(-longest // count))
     rounded = _rounded_up(exact)
     return rounded if rounded * (count - 1) < longest else exact

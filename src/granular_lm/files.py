@@ -63,6 +63,47 @@ def refuse_existing_file(target: Path) -> None:
         raise OutputExistsError(f"{target} exists already; give another name, or remove it first.")
 
 
+def lock(file: int) -> bool | None:
+    """Keep other processes from locking a file or folder, until it is closed or this process ends.
+
+    Args:
+        file: The open file's descriptor.
+
+    Returns:
+        True if it is locked now, False if somebody else has locked it, None where there are no locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # some file systems
+        return None
+    return True
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in a folder, where there are locks.
+
+    Raises:
+        OutputExistsError: One does.
+    """
+    if os.name != "posix":
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        if lock(handle) is False:
+            raise OutputExistsError(f"another process is at work in {folder}; wait for it, or give another folder.")
+        yield
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def replaced_file(target: Path, *, is_forced_to_disk: bool = False) -> Iterator[Path]:
     """Give a temporary name beside ``target`` that replaces it when the block ends well.

@@ -1,5 +1,6 @@
 """A run that is stopped, however rudely, goes on as if it had not been."""
 
+import math
 import multiprocessing
 import os
 import random
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import granular_lm as glm
-from granular_lm.errors import OutputExistsError, TrainingError
+from granular_lm.errors import OptionError, OutputExistsError, TrainingError
 from granular_lm.training import Checkpoint, Progress, Trainer, TrainingOptions
 from granular_lm.training.checkpoint import CHECKPOINT_FILE
+from granular_lm.training.options import Callback
 from granular_lm.weights import save_weights
 
 KILLS = 50
@@ -28,12 +31,14 @@ class StoppedError(Exception):
 
 
 def train(
-    bios: list[str], folder: Path | None, *, stop_at: int | None = None, **changes: Any
+    bios: list[str], folder: Path | None, *, stop_at: int | None = None, also: Callback | None = None, **changes: Any
 ) -> tuple[glm.LanguageModel, list[dict[str, Any]]]:
     curve: list[dict[str, Any]] = []
 
     def note(trainer: Trainer, told: Progress) -> None:
         curve[:] = trainer.metrics.points
+        if also is not None:
+            also(trainer, told)
         if told.step == stop_at:
             raise StoppedError
 
@@ -112,12 +117,54 @@ def test_a_longer_budget_stretches_what_is_left(bios: list[str], tmp_path: Path)
 
 
 def test_learning_rates_may_be_lowered(bios: list[str], tmp_path: Path) -> None:
-    """That is the advice to a run that diverges."""
+    """That is the advice to a run that diverges; with rates of next to nothing the weights stay."""
     with pytest.raises(StoppedError):
         train(bios, tmp_path / "run", stop_at=20)
-    rates = {"learning_rate": 1e-3, "matrix_learning_rate": 1e-3}
-    model, _ = train(bios, tmp_path / "run", resume=True, options=rates)
-    assert model.training["options"]["learning_rate"] == 1e-3
+    checkpoint = Checkpoint.load(tmp_path / "run" / CHECKPOINT_FILE)
+    assert checkpoint is not None
+    rates = {"learning_rate": 1e-9, "matrix_learning_rate": 1e-9}
+    at_the_end: list[Trainer] = []
+    model, _ = train(
+        bios, tmp_path / "run", resume=True, options=rates, also=lambda trainer, _: at_the_end.append(trainer)
+    )
+    assert model.training["options"]["learning_rate"] == 1e-9
+    for name, parameter in at_the_end[-1].network.named_parameters():
+        torch.testing.assert_close(parameter.detach(), checkpoint.named("network")[name], rtol=0, atol=1e-5)
+
+
+def test_a_budget_that_is_used_already_ends_the_run(bios: list[str], tmp_path: Path) -> None:
+    """Nothing more is read, and what was read is judged."""
+    with pytest.raises(StoppedError):
+        train(bios, tmp_path / "run", stop_at=30)
+    checkpoint = Checkpoint.load(tmp_path / "run" / CHECKPOINT_FILE)
+    assert checkpoint is not None
+    model, _ = train(bios, tmp_path / "run", resume=True, max_bytes=1000)
+    assert model.training["updates"] == checkpoint.state["run"]["step"]
+    assert model.training["ended"] == "budget"
+
+
+def test_one_run_at_a_time(bios: list[str], tmp_path: Path) -> None:
+    """A second one in the same folder is refused, and the first goes on."""
+    told: list[str] = []
+
+    def try_another(trainer: Trainer, progress: glm.training.Progress) -> None:
+        if progress.step == 5:
+            with pytest.raises(OutputExistsError, match="another process is at work in .*run") as error:
+                train(bios, tmp_path / "run", resume=True)
+            told.append(str(error.value))
+
+    train(bios, tmp_path / "run", also=try_another)
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"resume": True}, "resume=True needs the checkpoint_folder"), ({"checkpoint_seconds": math.nan}, "=nan is not")],
+)
+def test_checkpoints_want_sensible_options(bios: list[str], options: dict[str, Any], message: str) -> None:
+    """Nothing that was asked for is ignored."""
+    with pytest.raises(OptionError, match=message):
+        glm.train(bios, **options)
 
 
 @pytest.mark.slow

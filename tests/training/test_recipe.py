@@ -14,7 +14,7 @@ from granular_lm.errors import OptionError
 from granular_lm.token_store import TokenStore
 from granular_lm.training import Budget, TrainingOptions
 from granular_lm.training.recipe import WIDTHS, choose, recipe_for
-from granular_lm.training.speed import WARM_UP_UPDATES, warm_up
+from granular_lm.training.speed import WARM_UP_UPDATES, bytes_per_second, warm_up
 from granular_lm.weights import ModelConfig
 
 OPTIONS = TrainingOptions(precision="fp32")
@@ -59,10 +59,26 @@ def test_the_choice_is_told_and_single_values_may_be_given(store: TokenStore, ca
     assert choose("auto", store, budget=budget, options=given, changes={})[1] == given
 
 
-def test_a_budget_of_time_is_measured(store: TokenStore) -> None:
-    """A faster machine or a longer budget gives a larger network; a second on any machine is not enough for much."""
-    chosen, _ = choose("auto", store, budget=Budget(seconds=1), options=OPTIONS, changes={})
-    assert chosen.hidden_size < 256
+def test_a_budget_of_time_is_measured(store: TokenStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A faster machine or a longer budget gives a larger network."""
+    widths = []
+    for speed, seconds in ((20_000, 1), (20_000, 60), (200_000, 60)):
+        monkeypatch.setattr("granular_lm.training.recipe.bytes_per_second", lambda *_, speed=speed, **__: speed)
+        chosen, _ = choose("auto", store, budget=Budget(seconds=seconds), options=OPTIONS, changes={})
+        widths.append(chosen.hidden_size)
+    assert widths[0] < widths[1] < widths[2]
+
+
+def test_the_speed_is_that_of_this_machine(store: TokenStore) -> None:
+    """The trial ends in time and comes to a number."""
+    assert bytes_per_second(ModelConfig.preset("tiny", vocab_size=257), store, OPTIONS, seconds=0.2) > 0
+
+
+def test_as_many_passes_as_a_limit_says_are_within_it() -> None:
+    """Budgets of passes are whole numbers as a rule."""
+    assert recipe_for(200_000, 100_000, is_time=False).weight_decay == 0.01
+    assert recipe_for(700_000, 100_000, is_time=False).dropout == 0.0
+    assert recipe_for(700_001, 100_000, is_time=False).dropout > 0
 
 
 def test_other_presets_are_taken_as_they_are(store: TokenStore) -> None:

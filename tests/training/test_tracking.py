@@ -87,3 +87,37 @@ def test_a_tracker_that_does_not_start_is_told(bios: list[str], monkeypatch: pyt
     monkeypatch.setattr("granular_lm.training.tracking.find_spec", lambda name: name)
     with tracker("wandb", "absent") as send, pytest.raises(OptionError, match="the tracker did not start"):
         glm.train(bios, max_bytes=2000, network={"hidden_size": 16}, options=OPTIONS, on_step=send)
+
+
+def test_a_resumed_run_sends_what_is_new(bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The points before the checkpoint were sent by the run that was interrupted."""
+    opened: list[Recorded] = []
+
+    class Opened(Recorded):
+        def __init__(self, run_name: str) -> None:
+            super().__init__(run_name)
+            opened.append(self)
+
+    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Opened)
+    monkeypatch.setattr("granular_lm.training.tracking.find_spec", lambda name: name)
+    for is_resumed in (False, True):
+        with tracker("wandb", "bios") as send:
+
+            def note(trainer: Trainer, told: Progress, send: Any = send, is_resumed: bool = is_resumed) -> None:
+                send(trainer, told)
+                if told.step == 10 and not is_resumed:
+                    raise KeyboardInterrupt
+
+            glm.train(
+                bios,
+                max_bytes=10_000,
+                network={"hidden_size": 16},
+                options=OPTIONS,
+                checkpoint_folder=tmp_path / "run",
+                checkpoint_seconds=0.0,
+                resume=is_resumed,
+                on_step=note,
+            )
+    before, after = ([step for step, _ in tracked.sent] for tracked in opened)
+    assert after[0] == before[-1]  # the update that was interrupted is made again
+    assert after == sorted(after)

@@ -1,5 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -20,9 +21,10 @@ def duration(text: str) -> float:
 def byte_count(text: str) -> int:
     """Return a number of bytes written as ``5000000``, ``500k``, ``5M`` or ``1G``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)b?", text.lower())
-    if not match:
-        raise typer.BadParameter(f"{text!r} is no number of bytes; write for example 500k, 5M or 1G.")
-    return round(float(match[1]) * FACTORS[match[2]])
+    count = float(match[1]) * FACTORS[match[2]] if match else math.inf
+    if math.isinf(count):
+        raise typer.BadParameter(f"{text!r:.40} is no number of bytes; write for example 500k, 5M or 1G.")
+    return round(count)
 
 
 def _in_bytes(told: str) -> Any:
@@ -65,6 +67,7 @@ Optimizer = Annotated[str | None, typer.Option(help="muon (AdamW for all but the
 LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of AdamW.")]
 MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon.")]
 WeightDecay = Annotated[float | None, typer.Option(help="Of all matrices, decoupled.")]
+EvalEvery = Annotated[int | None, _in_bytes("Bytes read between two looks at the development loss.")]
 BatchBytes = Annotated[
     int | None, _in_bytes("Bytes that one update reads; by default 1024 to 2048, by the lengths of documents.")
 ]

@@ -4,13 +4,15 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from granular_lm.errors import GranularLMError
 
 if TYPE_CHECKING:
     from granular_lm.training import Progress as Told
@@ -61,7 +63,8 @@ class TrainingDisplay:
             shown.train_bpb = SMOOTHING * shown.train_bpb + (1 - SMOOTHING) * bpb if shown.train_bpb else bpb
         if told.valid_bpb is not None:
             shown.valid_bpb = told.valid_bpb
-            self._show_sample(trainer)
+            with suppress(GranularLMError):  # a network that has diverged has nothing to show
+                self._show_sample(trainer)
         if told.seconds - shown.seconds < REFRESH_SECONDS and told.progress < 1:
             return
         speed = (told.bytes_seen - shown.bytes_seen) / max(told.seconds - shown.seconds, 1e-9)

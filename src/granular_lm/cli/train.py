@@ -59,12 +59,7 @@ def train(
     accumulate: Annotated[
         int | None, typer.Option(metavar="N", help="Parts that each batch is read in, to save memory.")
     ] = None,
-    eval_every: Annotated[
-        int | None,
-        typer.Option(
-            parser=options.byte_count, metavar="N", help="Bytes read between two looks at the development loss."
-        ),
-    ] = None,
+    eval_every: options.EvalEvery = None,
     patience: Annotated[
         int | None, typer.Option(metavar="N", help="Stop after so many looks without a lower development loss.")
     ] = None,
@@ -87,11 +82,14 @@ def train(
     """Train a model. The budget is a time, a number of passes, or a number of bytes; five minutes if none is given."""
     from granular_lm.corpus.held_out import apart_from
     from granular_lm.corpus.lock import read_locked
+    from granular_lm.errors import OutputExistsError
     from granular_lm.files import refuse_existing
 
     work = output.resolve().parent / f"{output.resolve().name}.training"
-    if not (resume and _is_interrupted(output)):
+    if not _is_interrupted(output):
         refuse_existing(output)
+    elif not resume:
+        raise OutputExistsError(f"{output} is the model of an unfinished run; go on with --resume, or remove it first.")
     share = _share(valid)
     names = [*data, *([valid] if share is None else []), *filter(None, [test])]
     how = how_to_read(names, field=field, column=column, file_format=file_format, whole_file=whole_file)

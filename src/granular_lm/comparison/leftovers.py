@@ -10,7 +10,8 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from granular_lm.files import lock
 
 LOCK_FILE = "lock"
 
@@ -21,7 +22,7 @@ def held(temporary: Path) -> Iterator[None]:
     with (temporary / f"{LOCK_FILE}.new").open("wb") as file:
         file.write(_machine())
         file.flush()
-        if _is_locked(file):
+        if lock(file.fileno()):
             Path(file.name).rename(temporary / LOCK_FILE)  # it is never seen unlocked while somebody is at work
         yield
 
@@ -36,23 +37,10 @@ def remove_leftovers(folder: Path) -> None:
 def _is_left(temporary: Path) -> bool:
     try:
         with (temporary / LOCK_FILE).open("r+b") as file:
-            return file.read() == _machine() and _is_locked(file)
+            return file.read() == _machine() and lock(file.fileno()) is True
     except OSError:
         return False
 
 
 def _machine() -> bytes:
     return platform.node().encode()
-
-
-def _is_locked(file: IO[bytes]) -> bool:
-    """Return whether this has locked a file: nobody else holds it, and there are locks."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -174,9 +174,8 @@ class Run:
         budget = self.plan.budget
         if self.plan.match == "time":
             return budget
-        num_bytes = budget.num_bytes(self.data["train"]["bytes"])
-        if num_bytes is not None:
-            return Budget(max_bytes=max(1, round(num_bytes)))
+        if budget.seconds is None:
+            return Budget(max_bytes=max(1, round(budget.num_bytes(self.data["train"]["bytes"]))))
         if self.launch.shard is not None:
             raise OptionError(
                 "a shard cannot tell how many bytes another machine reads in a time; give max_bytes or epochs."

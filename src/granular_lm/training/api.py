@@ -4,17 +4,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from granular_lm.checks import check_number
 from granular_lm.codecs import Codec
 from granular_lm.codecs.spec import CodecSpec
 from granular_lm.corpus.document_set import DocumentSet, quantiles
 from granular_lm.corpus.split import Part, part_of_documents
 from granular_lm.corpus.store import DocumentStore
 from granular_lm.errors import OptionError, OutputExistsError
+from granular_lm.files import locked_folder
 from granular_lm.model import LanguageModel
 from granular_lm.text import documents_of, is_utf8, to_bytes
 from granular_lm.token_store import TokenStore
@@ -87,6 +89,9 @@ def train(
     options = options or TrainingOptions()
     base = LanguageModel.from_pretrained(base) if isinstance(base, str | Path) else base
     _refuse_contradictions(base, codec, preset, network)
+    check_number("checkpoint_seconds", checkpoint_seconds, "0 or more seconds", within=lambda value: value >= 0)
+    if resume and checkpoint_folder is None:
+        raise OptionError("resume=True needs the checkpoint_folder of the run to go on with; give it, too.")
     with _work_folder(checkpoint_folder) as work:
         checkpoint = _checkpoint(work, resume=resume)
         train_documents, valid_documents = _hold_out(documents_of(documents), validation, options.seed, work)
@@ -149,19 +154,25 @@ def _work_folder(folder: str | Path | None) -> Iterator[Path]:
     if work.exists() and not work.is_dir():
         raise OutputExistsError(f"{work} is a file, not a folder; give another name.")
     work.mkdir(parents=True, exist_ok=True)
-    for torn in work.glob(f".{CHECKPOINT_FILE}.*"):  # a kill while a checkpoint was being written
-        torn.unlink(missing_ok=True)
-    try:
-        yield work
-    finally:
-        shutil.rmtree(_own_place(work), ignore_errors=True)
-        with suppress(OSError):  # a checkpoint is in it, or another process's documents
-            work.rmdir()
+    with locked_folder(work) if _rank() == 0 else nullcontext():  # the others of a run share what the first has locked
+        for torn in work.glob(f".{CHECKPOINT_FILE}.*"):  # a kill while a checkpoint was being written
+            torn.unlink(missing_ok=True)
+        try:
+            yield work
+        finally:
+            shutil.rmtree(_own_place(work), ignore_errors=True)
+            with suppress(OSError):  # a checkpoint is in it, or another process's documents
+                work.rmdir()
 
 
 def _own_place(work: Path) -> Path:
-    """Return where this process encodes: torchrun and accelerate number the processes."""
-    return work / f"process-{os.environ.get('RANK', '0')}"
+    """Return where this process encodes."""
+    return work / f"process-{_rank()}"
+
+
+def _rank() -> int:
+    """Return the number of this process: torchrun and accelerate number them."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def _checkpoint(work: Path, *, resume: bool) -> Checkpoint | None:
@@ -169,7 +180,7 @@ def _checkpoint(work: Path, *, resume: bool) -> Checkpoint | None:
     if resume:
         return Checkpoint.load(path)
     if path.exists():
-        raise OutputExistsError(f"{work} holds an unfinished run; resume it, or remove the folder.")
+        raise OutputExistsError(f"{work} holds an unfinished run; resume it (--resume), or remove the folder.")
     return None
 
 

@@ -13,7 +13,7 @@ AVERAGED_SHARE = 0.15
 class WeightAverage:
     """A running mean of parameters that forgets in proportion to its age.
 
-    Update t moves the mean by 1 / (1 + `AVERAGED_SHARE` t) of the way to the present weights, so it need not be
+    Update t moves the mean by 1 / (1 + `AVERAGED_SHARE` (t - 1)) of the way to the present weights, so it need not be
     known how long a run will be, and the wild beginning is soon forgotten. Source: Shamir and Zhang 2013,
     polynomial-decay averaging.
 

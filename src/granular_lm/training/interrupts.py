@@ -10,13 +10,14 @@ from contextlib import contextmanager
 def noted_interrupts() -> Iterator[threading.Event]:
     """Have the first Ctrl-C noted in an event instead of raised; the second is raised where it comes.
 
-    Outside the main thread, where Python delivers no signals, nothing is changed.
+    Nothing is changed outside the main thread, where Python delivers no signals, nor where Ctrl-C is not Python's:
+    a job in the background ignores what is meant for the one in front.
     """
     noted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
         yield noted
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def note(*_: object) -> None:
         noted.set()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from granular_lm.checks import check_integer
+from granular_lm.checks import check_integer, check_number
 from granular_lm.errors import OptionError
 
 if TYPE_CHECKING:
@@ -60,22 +60,27 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise OptionError(f"optimizer={self.optimizer!r} is not accepted; give one of: {', '.join(OPTIMIZERS)}.")
-        for name in ("learning_rate", "matrix_learning_rate", "grad_clip"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
-                raise OptionError(f"{name}={value} is not accepted; give a number above 0.")
-        for name in ("batch_bytes", "window_bytes", "accumulate", "evaluations", "eval_every", "patience"):
-            if (value := getattr(self, name)) is not None:
-                check_integer(name, value, least=1)
+        for name in ("learning_rate", "grad_clip", *self._given("matrix_learning_rate")):
+            check_number(name, getattr(self, name), "a number above 0", within=lambda value: value > 0)
+        for name in (
+            "accumulate",
+            "evaluations",
+            *self._given("batch_bytes", "window_bytes", "eval_every", "patience"),
+        ):
+            check_integer(name, getattr(self, name), least=1)
         check_integer("seed", self.seed, least=0, most=MOST_SEEDS - 1)
-        if self.weight_decay is not None and not 0 <= self.weight_decay < math.inf:
-            raise OptionError(f"weight_decay={self.weight_decay} is not accepted; give 0 or more.")
-        if not 0 <= self.warmup < 1:
-            raise OptionError(f"warmup={self.warmup} is not accepted; give a share from 0 up to, not including, 1.")
+        for name in self._given("weight_decay"):
+            check_number(name, self.weight_decay, "0 or more", within=lambda value: value >= 0)
+        below_one = "a share from 0 up to, not including, 1"
+        check_number("warmup", self.warmup, below_one, within=lambda value: 0 <= value < 1)
 
     def left_to_auto(self) -> list[str]:
         """Return the names of the options that were not given, and that the preset ``"auto"`` chooses."""
-        return [name for name in ("matrix_learning_rate", "weight_decay") if getattr(self, name) is None]
+        chosen = ("matrix_learning_rate", "weight_decay")
+        return [name for name in chosen if name not in self._given(*chosen)]
+
+    def _given(self, *names: str) -> list[str]:
+        return [name for name in names if getattr(self, name) is not None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

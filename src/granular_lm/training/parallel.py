@@ -87,7 +87,8 @@ class Parallel:
         """
         self._network.train()
         scale = self.num_processes / max(window.num_bytes, 1)  # gradients are averaged over processes
-        total, after = torch.zeros((), device=self.device), []
+        total = torch.zeros((), device=self.device)
+        after: list[TorchState | None] = []
         for part, state in enumerate(states):
             is_last = part == len(states) - 1
             with nullcontext() if is_last else self._accelerator.no_sync(self._network):
@@ -97,7 +98,7 @@ class Parallel:
             total += nats.detach()
             after.append((h.detach(), c.detach()))
         norm = float(clip_grad_norm_(self._parameters, max_norm))
-        return float(self._sum(total)), norm, list(after)
+        return float(self._sum(total)), norm, after
 
     def update(self, *, is_skipped: bool = False) -> None:
         """Move the parameters along the gradient, unless the update is skipped, and forget it."""
@@ -119,13 +120,14 @@ class Parallel:
             sharpness: What the logits are multiplied by.
         """
         self._network.eval()
-        total, after = torch.zeros(3, device=self.device), []
+        total = torch.zeros(3, device=self.device)
+        after: list[TorchState | None] = []
         for part, state in enumerate(states):
             logits, targets, following = self._read(window, state, part)
             is_read = targets != IGNORED
             total += surprise_sums(sharpness * logits[is_read], targets[is_read])
             after.append(following)
-        return Surprise(*self._sum(total).tolist()), list(after)
+        return Surprise(*self._sum(total).tolist()), after
 
     def seed(self, seed: int) -> None:
         """Seed what is random on this process's device.

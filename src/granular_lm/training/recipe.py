@@ -96,7 +96,9 @@ def choose(
     reference = ModelConfig.preset(REFERENCE, vocab_size=vocab_size)
     ModelConfig.from_dict({**reference.to_dict(), **changes})  # what is out of range is said before the trial
     corpus_bytes = int(store.num_bytes.sum())
-    budget_bytes = budget.num_bytes(corpus_bytes) or _affordable_bytes(reference, store, budget, options)
+    budget_bytes = budget.num_bytes(corpus_bytes)
+    if budget.seconds is not None:
+        budget_bytes = _affordable_bytes(reference, store, budget.seconds, options)
     width = changes.get("hidden_size")
     chosen = recipe_for(budget_bytes, corpus_bytes, is_time=budget.seconds is not None, hidden_size=width)
     logger.info("preset auto: %s, for %.2f MB at the reference width", chosen, budget_bytes / 1e6)
@@ -124,7 +126,7 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
     width = hidden_size or min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
     read = budget_bytes * min(1.0, (PRESETS[REFERENCE]["hidden_size"] / width) ** SLOWING) if is_time else budget_bytes
     passes = read / max(corpus_bytes, 1)
-    dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes < limit)
+    dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes <= limit)
     return Recipe(
         hidden_size=width,
         dropout=dropout,
@@ -133,7 +135,6 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
     )
 
 
-def _affordable_bytes(reference: ModelConfig, store: TokenStore, budget: Budget, options: TrainingOptions) -> float:
-    assert budget.seconds is not None
-    seconds = min(TRIAL_SECONDS, TRIAL_SHARE * budget.seconds)
-    return budget.seconds * bytes_per_second(reference, store, options, seconds=seconds)
+def _affordable_bytes(reference: ModelConfig, store: TokenStore, seconds: float, options: TrainingOptions) -> float:
+    trial_seconds = min(TRIAL_SECONDS, TRIAL_SHARE * seconds)
+    return seconds * bytes_per_second(reference, store, options, seconds=trial_seconds)

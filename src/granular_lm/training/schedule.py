@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+from granular_lm.checks import check_number
 from granular_lm.errors import OptionError
 
 DEFAULT_SECONDS = 300.0
@@ -32,8 +33,7 @@ class Budget:
             met = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
             raise OptionError(f"a budget is one of max_time, epochs and max_bytes; met: {met}.")
         [(name, value)] = given.items()
-        if isinstance(value, str) or not 0 < value < math.inf:
-            raise OptionError(f"{name}={value!r} is not accepted; give a number above 0.")
+        check_number(name, value, "a number above 0", within=lambda limit: limit > 0)
 
     @classmethod
     def of(
@@ -52,13 +52,13 @@ class Budget:
         """Return the share of the budget that is used, from 0; 1 or more is the end."""
         if self.seconds is not None:
             return seconds / self.seconds
-        return bytes_seen / (self.num_bytes(corpus_bytes) or math.inf)
+        return bytes_seen / self.num_bytes(corpus_bytes)
 
-    def num_bytes(self, corpus_bytes: int) -> float | None:
-        """Return the bytes to read, or None if the budget is a time."""
-        if self.seconds is not None:
-            return None
-        return self.max_bytes if self.max_bytes is not None else (self.epochs or 0) * corpus_bytes
+    def num_bytes(self, corpus_bytes: int) -> float:
+        """Return the bytes to read; no finite number if the budget is a time."""
+        if self.epochs is not None:
+            return self.epochs * corpus_bytes
+        return math.inf if self.max_bytes is None else self.max_bytes
 
 
 def learning_rate_factor(progress: float, *, warmup: float) -> float:

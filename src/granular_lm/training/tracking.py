@@ -43,11 +43,12 @@ def tracker(name: str, run_name: str, *, folder: Path = LOGGING_FOLDER) -> Itera
     opened: Any = None
     sent = 0
 
-    def send(trainer: "Trainer", _: Progress) -> None:
+    def send(trainer: "Trainer", told: Progress) -> None:
         nonlocal opened, sent
+        points = trainer.metrics.points
         if opened is None:  # not before: only now it is settled which process is the main one
             opened = _open(kind, run_name, folder)
-        points = trainer.metrics.points
+            sent = sum(point["step"] < told.step for point in points)  # by the run that this one resumes
         for point in points[sent:]:
             opened.log(_numbers(point), step=point["bytes_seen"])
         sent = len(points)

@@ -102,8 +102,9 @@ class Trainer:
                 seed=options.seed,
             )
         )
-        torch.manual_seed(options.seed)
-        self.network = _new_network(config, weights)
+        with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
+            torch.manual_seed(options.seed)
+            self.network = _new_network(config, weights)
         self._optimizers = make_optimizers(self.network, options)
         self._parallel = Parallel(
             self.network, self._optimizers, precision=options.precision, accumulate=options.accumulate
@@ -123,7 +124,7 @@ class Trainer:
                 keeping.
         """
         self._started = time.perf_counter() - self.state.seconds  # earlier sittings count
-        with noted_interrupts() as interrupted, freed_memory_kept():
+        with noted_interrupts() as interrupted, freed_memory_kept(), torch.random.fork_rng(devices=[]):
             try:
                 self._train(interrupted)
             except KeyboardInterrupt:  # the second one, or a callback's
@@ -232,6 +233,10 @@ class Trainer:
 
     def _train(self, interrupted: threading.Event) -> None:
         state = self.state
+        if state.progress >= 1.0:  # resumed with a budget that is used already
+            self._keep_if_best(*self.evaluate())
+            self.ended = "budget"
+            return
         for epoch in itertools.count(state.epoch):
             state.epoch = epoch
             for windows in self._batches.epoch(epoch, start=state.batch):

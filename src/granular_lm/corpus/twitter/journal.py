@@ -16,7 +16,7 @@ from typing import Any
 
 from granular_lm.corpus.twitter.pages import Page
 from granular_lm.errors import CollectionError, OutputExistsError
-from granular_lm.files import replaced_file
+from granular_lm.files import lock, replaced_file
 
 FORMAT, FORMAT_VERSION = "granular-lm collection", 1
 LEAST_FREE_BYTES = 2**22  # several times the longest page: a full disk is met before a page is paid for
@@ -173,19 +173,9 @@ def locked(path: Path) -> Iterator[FileIO]:
         CollectionError: Another process has it.
     """
     with path.open("ab", buffering=0) as file:
-        _lock(file, path)
+        if lock(file.fileno()) is False:
+            raise CollectionError(f"another process is writing {path}; wait for it, or give another folder.")
         yield file
-
-
-def _lock(file: FileIO, path: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise CollectionError(f"another process is writing {path}; wait for it, or give another folder.") from error
 
 
 def _force_folder_to_disk(folder: Path) -> None:
