@@ -68,15 +68,21 @@ def test_killed_and_resumed_it_writes_the_same_model_file(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_ctrl_c_writes_a_model_and_resume_replaces_it(tmp_path: Path) -> None:
-    """The best so far is a whole model folder; the run goes on from the checkpoint and takes its place."""
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_writes_a_model_and_resume_replaces_it(tmp_path: Path, how: signal.Signals) -> None:
+    """The best so far is a whole model folder; the run goes on from the checkpoint as if it had not been stopped."""
     (tmp_path / "bios.txt").write_text("".join(f"{text}\n" for text in generate_bios(500)), encoding="utf-8")
     checkpoint = tmp_path / "m.training" / "checkpoint.safetensors"
-    assert interrupted(command(tmp_path, "m"), checkpoint, signal.SIGINT).returncode == 0
+    assert run(command(tmp_path, "whole")).returncode == 0
+    assert interrupted(command(tmp_path, "m"), checkpoint, how).returncode == 0
     config = json.loads((tmp_path / "m" / "config.json").read_text())
     assert config["training"]["ended"] == "interrupted"
+    refused = run(command(tmp_path, "m"))
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "is the model of an unfinished run; go on with --resume" in refused.stderr
     done = run(command(tmp_path, "m", "--resume", "--json"))
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["ended"] == "budget"
     assert json.loads((tmp_path / "m" / "config.json").read_text())["training"]["ended"] == "budget"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bios.txt", "m"]
+    assert (tmp_path / "m" / "model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bios.txt", "m", "whole"]

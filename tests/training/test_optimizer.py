@@ -99,7 +99,7 @@ def test_every_parameter_has_one_optimizer(name: str, kinds: list[str], is_tied:
     network = LSTMNetwork(
         ModelConfig(vocab_size=20, embedding_dim=8, hidden_size=8, num_layers=2, tie_embeddings=is_tied)
     )
-    optimizers = make_optimizers(network, TrainingOptions(optimizer=name))
+    optimizers = make_optimizers(network, TrainingOptions(optimizer=name).settled())
     assert [type(optimizer).__name__ for optimizer in optimizers] == kinds
     held = [id(p) for o in optimizers for group in o.param_groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in network.parameters())

@@ -404,3 +404,39 @@ def test_a_network_too_large_for_memory_is_an_option_error(bios: list[str]) -> N
     """Not a traceback from the allocator."""
     with pytest.raises(OptionError, match="does not fit into memory"):
         glm.train(bios, epochs=1, network={"hidden_size": 1_000_000, "embedding_dim": 1_000_000})
+
+
+def test_what_was_left_open_is_told(bios: list[str]) -> None:
+    """The model says how it was trained, and not that nothing was said about it."""
+    for optimizer, rate, of_matrices in (("muon", 0.028, 0.035), ("adamw", 0.008, None)):
+        options = TrainingOptions(precision="fp32", optimizer=optimizer)
+        used = glm.train(bios, max_bytes=1000, preset="tiny", options=options).training["options"]
+        assert (used["learning_rate"], used["matrix_learning_rate"], used["weight_decay"]) == (rate, of_matrices, 0.01)
+        assert used["batch_bytes"] >= 1024
+        assert used["window_bytes"] == 256
+
+
+def test_a_rate_of_muon_without_muon_is_refused() -> None:
+    """It would have no part in training."""
+    with pytest.raises(OptionError, match="matrix_learning_rate=3 is Muon's"):
+        TrainingOptions(optimizer="adamw", matrix_learning_rate=3)
+
+
+def test_going_on_never_makes_a_model_worse(bios: list[str]) -> None:
+    """The weights that it begins with are judged, too; the model says that it has a base, and where it was best."""
+    base = glm.LanguageModel.from_pretrained("bios-byte")
+    wild = TrainingOptions(precision="fp32", learning_rate=0.5, matrix_learning_rate=0.5)
+    model = glm.train(bios, base=base, max_bytes=20_000, options=wild)
+    assert model.training["best_update"] == 0
+    assert model.training["base"]["documents"] == base.training["documents"]
+    np.testing.assert_array_equal(model.weights["lstm.weight_hh_l0"], base.weights["lstm.weight_hh_l0"])
+    gentle = TrainingOptions(precision="fp32", learning_rate=2e-4, matrix_learning_rate=3e-4)
+    assert glm.train(bios, base=base, max_bytes=20_000, options=gentle).training["best_update"] > 0
+
+
+def test_the_random_numbers_of_the_caller_are_left_alone(bios: list[str]) -> None:
+    """Training draws from seeds of its own."""
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    glm.train(bios, max_bytes=2000, network={"hidden_size": 16, "dropout": 0.3}, options=FP32)
+    assert torch.equal(torch.random.get_rng_state(), before)

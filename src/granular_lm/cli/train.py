@@ -146,7 +146,8 @@ def train(
     if not PartialState().is_main_process:
         return
     if test_documents is not None:
-        model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
+        with _kept_at_interrupt():
+            model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
     _write(model, curve, output, replace=resume and _is_interrupted(output))
     has_diverged = model.training["ended"].startswith("diverged")
     if model.training["ended"] != "interrupted" and not has_diverged:
@@ -154,6 +155,15 @@ def train(
     _tell(model, output, work, json=json)
     if has_diverged:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _kept_at_interrupt() -> Iterator[None]:
+    """Let Ctrl-C end the scoring of test documents, and not lose the model that was trained before."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("granular-lm: interrupted, so the test documents are not scored; the model is kept.", err=True)
 
 
 def _is_interrupted(output: Path) -> bool:
@@ -225,7 +235,15 @@ def _write(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, *,
 def _tell(model: "LanguageModel", output: Path, work: Path, *, json: bool) -> None:
     about = model.training
     if about["ended"] != "budget":
-        typer.echo(f"granular-lm: training ended {about['ended'].rstrip('.')}; the best weights are kept.", err=True)
+        how = "was interrupted" if about["ended"] == "interrupted" else f"ended {about['ended'].rstrip('.')}"
+        typer.echo(f"granular-lm: training {how}; the best weights are kept.", err=True)
+    if "base" in about and not about["best_update"]:
+        rates = {name: rate for name, rate in about["options"].items() if name.endswith("learning_rate") and rate}
+        lower = " ".join(f"--{name.replace('_', '-')} {rate / 10:g}" for name, rate in rates.items())
+        typer.echo(
+            f"granular-lm: no update made the model better than the one it began with, which is kept; try {lower}",
+            err=True,
+        )
     if work.is_dir():
         typer.echo("granular-lm: to go on, give the same command with --resume.", err=True)
     peak_memory = peak_memory_bytes()
@@ -243,10 +261,10 @@ def _tell(model: "LanguageModel", output: Path, work: Path, *, json: bool) -> No
             "network": f"{shape.num_layers} x {shape.hidden_size}, dropout {shape.dropout:g}, "
             f"{model.num_parameters:,} parameters",
             "learning rates": _rates(about["options"]),
-            "weight decay": _weight_decay(about["options"]),
+            "weight decay": f"{about['options']['weight_decay']:g}",
             **_calibration(about["sharpness"]),
             "read": f"{about['bytes_seen'] / 1e6:.2f} MB in {about['updates']:,} updates, {about['seconds']:.0f} s",
-            "speed": f"{speed / 1000:.1f} kB/s",
+            **({"speed": f"{speed / 1000:.1f} kB/s"} if about["seconds"] else {}),
             **({"peak memory": f"{peak_memory / 1e6:,.0f} MB"} if peak_memory else {}),
             "model": output,
             "next": f"granular-lm sample {output}",
@@ -256,17 +274,8 @@ def _tell(model: "LanguageModel", output: Path, work: Path, *, json: bool) -> No
 
 def _rates(used: dict[str, Any]) -> str:
     """Return the peak learning rates as text."""
-    if used["optimizer"] == "adamw":
-        return f"{used['learning_rate']:g}"
-    from granular_lm.training.options import MATRIX_LEARNING_RATE
-
-    return f"{used['learning_rate']:g}, {used['matrix_learning_rate'] or MATRIX_LEARNING_RATE:g} for the LSTM"
-
-
-def _weight_decay(used: dict[str, Any]) -> str:
-    from granular_lm.training.options import WEIGHT_DECAY
-
-    return f"{WEIGHT_DECAY if used['weight_decay'] is None else used['weight_decay']:g}"
+    of_matrices = used["matrix_learning_rate"]
+    return f"{used['learning_rate']:g}" + (f", {of_matrices:g} for the LSTM" if of_matrices else "")
 
 
 def _calibration(factor: float) -> dict[str, str]:

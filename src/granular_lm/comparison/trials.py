@@ -40,13 +40,11 @@ class Setting:
 
     def of(self, job: Job, *, seed: int, is_trial: bool) -> Job:
         """Return a job with this setting."""
-        from granular_lm.training.options import MATRIX_LEARNING_RATE
+        from granular_lm.training.options import TrainingOptions
 
-        rates = {
-            "learning_rate": job.options["learning_rate"],
-            "matrix_learning_rate": job.options["matrix_learning_rate"] or MATRIX_LEARNING_RATE,
-        }
-        scaled = {name: rate * self.rate_factor for name, rate in rates.items()}
+        settled = TrainingOptions(**job.options).settled()
+        rates = {name: getattr(settled, name) for name in ("learning_rate", "matrix_learning_rate")}
+        scaled = {name: rate * self.rate_factor for name, rate in rates.items() if rate is not None}
         changed = job.network if self.dropout is None else {**job.network, "dropout": self.dropout}
         options = job.options if self == Setting() else {**job.options, **scaled}
         return replace(job, network=changed, options=options, seed=seed, is_trial=is_trial)

@@ -80,7 +80,7 @@ def quantiles(lengths: NDArray[np.integer]) -> dict[str, float]:
     if not len(lengths):
         return {}
     shares = {"p10": 10, "p50": 50, "p90": 90}
-    ranked = {name: float(np.percentile(lengths, share, method="lower")) for name, share in shares.items()}
+    ranked = {name: float(np.percentile(lengths, share, method="inverted_cdf")) for name, share in shares.items()}
     return {"mean": float(np.mean(lengths)), **ranked}
 
 

@@ -199,7 +199,8 @@ class Generator:
         documents: Container[bytes] | None = getattr(self.model, "documents", None)
         if are_needed and documents is None:
             raise OptionError(
-                "novel=True is not accepted: the model does not know its training documents; train it again."
+                "novel=True is not accepted: the model was saved without its training documents, or goes on from one "
+                "that was; leave novel out, or train a model from nothing."
             )
         return documents
 

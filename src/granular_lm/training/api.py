@@ -25,7 +25,7 @@ from granular_lm.training.options import Callback, TrainingOptions
 from granular_lm.training.recipe import AUTO, choose
 from granular_lm.training.schedule import Budget
 from granular_lm.training.trainer import Trainer
-from granular_lm.weights import ModelConfig
+from granular_lm.weights import ModelConfig, weights_hash
 
 VALID_SHARE = 0.05
 
@@ -232,6 +232,7 @@ def _trained(
         "tokens_per_byte": len(store.ids) / trainer.corpus_bytes,
         "bytes_seen": state.bytes_seen,
         "updates": state.step,
+        "best_update": state.best_step,
         "skipped": state.skipped,
         "seconds": round(state.seconds, 1),
         "precision": trainer.precision,
@@ -241,6 +242,8 @@ def _trained(
         "ended": trainer.ended,
         "options": asdict(trainer.options),
     }
+    if base is not None:
+        about["base"] = {"weights": weights_hash(base.weights), "documents": base.training.get("documents")}
     model = LanguageModel(trainer.codec, trainer.network.config, trainer.best_weights, training=about, documents=known)
     if base is not None:  # a base that does not know its documents would let copies of them pass for new strings
         model.documents = None if base.documents is None else known | base.documents

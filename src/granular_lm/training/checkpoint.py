@@ -84,7 +84,8 @@ class Checkpoint:
         """Return the network and the options of the run, but for what is given."""
         config = ModelConfig.from_dict({**self.made_with["network"], **network})
         then = {**self.made_with["options"], **self.state["rates"]}
-        return config, replace(options, **{name: then[name] for name in options.left_to_auto()})
+        left = [*options.left_to_auto(), *(["learning_rate"] if options.learning_rate is None else [])]
+        return config, replace(options, **{name: then[name] for name in left})
 
     def refuse_changes(self, now: Mapping[str, Any]) -> None:
         """Raise unless a run is made with the same.

@@ -1,7 +1,5 @@
 """The development loss: which documents an evaluation reads, and what they cost."""
 
-import math
-
 from granular_lm.batching import Batches
 from granular_lm.token_store import TokenStore
 from granular_lm.training.calibration import Surprise
@@ -50,8 +48,6 @@ class DevelopmentSet:
         return total, num_bytes
 
 
-def affordable_bytes(bytes_seen: int, progress: float) -> int:
-    """Return how many bytes an evaluation may read, from how far a run has come."""
-    expected = bytes_seen / progress if progress else math.inf
-    affordable = min(EVALUATED_SHARE * expected, MOST_EVALUATED_BYTES)
-    return int(max(affordable, FEWEST_EVALUATED_BYTES))
+def affordable_bytes(expected: float) -> int:
+    """Return how many bytes an evaluation may read, from how many a run is expected to read."""
+    return int(min(max(EVALUATED_SHARE * expected, FEWEST_EVALUATED_BYTES), MOST_EVALUATED_BYTES))

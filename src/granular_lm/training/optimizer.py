@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from granular_lm.network import LSTMNetwork
-from granular_lm.training.options import MATRIX_LEARNING_RATE, WEIGHT_DECAY, TrainingOptions
+from granular_lm.training.options import MATRIX_LEARNING_RATE, TrainingOptions
 
 ADAM_BETAS = (0.9, 0.99)
 GATES = 4
@@ -112,23 +112,28 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
 
 def make_optimizers(network: LSTMNetwork, options: TrainingOptions) -> list[torch.optim.Optimizer]:
-    """Return the optimizers of a network; each group keeps its peak learning rate as ``initial_lr``."""
+    """Return the optimizers of a network; each group keeps its peak learning rate as ``initial_lr``.
+
+    Args:
+        network: Whose parameters they change.
+        options: Settled.
+    """
+    assert options.learning_rate is not None
+    assert options.weight_decay is not None
     gates = [p for name, p in network.named_parameters() if name.startswith("lstm.weight")]
     if options.optimizer == "adamw":
         gates = []
     matrices = [p for p in network.parameters() if p.ndim > 1 and not any(p is gate for gate in gates)]
     vectors = [p for p in network.parameters() if p.ndim <= 1]
-    weight_decay = WEIGHT_DECAY if options.weight_decay is None else options.weight_decay
     groups = [
-        {"params": matrices, "weight_decay": weight_decay},
+        {"params": matrices, "weight_decay": options.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
     optimizers: list[torch.optim.Optimizer] = [
         torch.optim.AdamW(groups, lr=options.learning_rate, betas=ADAM_BETAS, fused=True)
     ]
-    if gates:
-        learning_rate = options.matrix_learning_rate or MATRIX_LEARNING_RATE
-        optimizers.append(Muon(gates, lr=learning_rate, weight_decay=weight_decay))
+    if options.matrix_learning_rate is not None:
+        optimizers.append(Muon(gates, lr=options.matrix_learning_rate, weight_decay=options.weight_decay))
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["initial_lr"] = group["lr"]
     return optimizers

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from granular_lm.checks import check_integer, check_number
 from granular_lm.errors import OptionError
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = ("muon", "adamw")
 MOST_SEEDS = 2**32
+LEARNING_RATES = {"muon": 0.028, "adamw": 0.008}
+"""Of AdamW, by optimizer: the matrices of the LSTM bear less than embedding and output layer."""
+
 MATRIX_LEARNING_RATE, WEIGHT_DECAY = 0.035, 0.01
 NATS_PER_BIT = math.log(2)
 
@@ -23,7 +26,7 @@ class TrainingOptions:
 
     Attributes:
         optimizer: ``"muon"`` for the matrices of the LSTM and AdamW for the rest, or ``"adamw"`` for all.
-        learning_rate: Of AdamW, at its peak.
+        learning_rate: Of AdamW, at its peak; None for 0.028, or for 0.008 if it is the only optimizer.
         matrix_learning_rate: Of Muon, at its peak; None for 0.035, or for what the preset ``"auto"`` chooses.
         weight_decay: On matrices alone, decoupled; None for 0.01, or for what the preset ``"auto"`` chooses.
         warmup: Share of the budget over which the learning rate rises.
@@ -43,7 +46,7 @@ class TrainingOptions:
     """
 
     optimizer: str = "muon"
-    learning_rate: float = 0.028
+    learning_rate: float | None = None
     matrix_learning_rate: float | None = None
     weight_decay: float | None = None
     warmup: float = 0.02
@@ -60,7 +63,12 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise OptionError(f"optimizer={self.optimizer!r} is not accepted; give one of: {', '.join(OPTIMIZERS)}.")
-        for name in ("learning_rate", "grad_clip", *self._given("matrix_learning_rate")):
+        if self.optimizer == "adamw" and self.matrix_learning_rate is not None:
+            raise OptionError(
+                f"matrix_learning_rate={self.matrix_learning_rate} is Muon's, and optimizer='adamw' leaves that out; "
+                "give learning_rate alone, or optimizer='muon'."
+            )
+        for name in ("grad_clip", *self._given("learning_rate", "matrix_learning_rate")):
             check_number(name, getattr(self, name), "a number above 0", within=lambda value: value > 0)
         for name in (
             "accumulate",
@@ -76,8 +84,17 @@ class TrainingOptions:
 
     def left_to_auto(self) -> list[str]:
         """Return the names of the options that were not given, and that the preset ``"auto"`` chooses."""
-        chosen = ("matrix_learning_rate", "weight_decay")
+        chosen = ["weight_decay", *(["matrix_learning_rate"] if self.optimizer == "muon" else [])]
         return [name for name in chosen if name not in self._given(*chosen)]
+
+    def settled(self) -> "TrainingOptions":
+        """Return the options with rates and weight decay instead of None, wherever they have a part in training."""
+        defaults: dict[str, Any] = {
+            "learning_rate": LEARNING_RATES[self.optimizer],
+            "matrix_learning_rate": MATRIX_LEARNING_RATE if self.optimizer == "muon" else None,
+            "weight_decay": WEIGHT_DECAY,
+        }
+        return replace(self, **{name: value for name, value in defaults.items() if not self._given(name)})
 
     def _given(self, *names: str) -> list[str]:
         return [name for name in names if getattr(self, name) is not None]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from granular_lm.errors import OptionError
 from granular_lm.token_store import TokenStore
 from granular_lm.training.options import TrainingOptions
 from granular_lm.training.schedule import Budget
@@ -91,6 +92,8 @@ def choose(
         OptionError: No preset has that name, or a change is out of range.
     """
     vocab_size = store.codec.vocab_size
+    if preset not in (AUTO, *PRESETS):
+        raise OptionError(f"no preset is named {preset!r}; accepted: {', '.join((AUTO, *PRESETS))}.")
     if preset != AUTO:
         return ModelConfig.preset(preset, vocab_size=vocab_size, **changes), options
     reference = ModelConfig.preset(REFERENCE, vocab_size=vocab_size)

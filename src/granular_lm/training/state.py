@@ -21,6 +21,7 @@ class RunState:
         skipped_in_a_row: Those since the last good update.
         development_bytes: What each evaluation may read; 0 before the first.
         evaluated_bytes: What the last one read.
+        best_step: Updates before the lowest development loss.
         best_valid_bpb: Lowest development loss.
         best_sharpness: What the logits of the weights with that loss were multiplied by.
         sharpness: What suited the development documents at the last evaluation.
@@ -38,6 +39,7 @@ class RunState:
     skipped_in_a_row: int = 0
     development_bytes: int = 0
     evaluated_bytes: int = 0
+    best_step: int = 0
     best_valid_bpb: float = math.inf
     best_sharpness: float = 1.0
     sharpness: float = 1.0

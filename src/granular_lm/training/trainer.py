@@ -9,7 +9,7 @@ import itertools
 import math
 import threading
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -35,7 +35,7 @@ from granular_lm.training.development import DevelopmentSet, affordable_bytes
 from granular_lm.training.interrupts import noted_interrupts
 from granular_lm.training.memory import freed_memory_kept
 from granular_lm.training.optimizer import make_optimizers
-from granular_lm.training.options import MATRIX_LEARNING_RATE, NATS_PER_BIT, Callback, Progress, TrainingOptions
+from granular_lm.training.options import NATS_PER_BIT, Callback, Progress, TrainingOptions
 from granular_lm.training.parallel import Parallel
 from granular_lm.training.schedule import Budget, learning_rate_factor
 from granular_lm.training.state import RunState
@@ -61,6 +61,7 @@ class Trainer:
         on_step: Called with this trainer and what happened after each update, on the main process alone.
 
     Attributes:
+        options: How it trains, what was left open included.
         best_weights: The mean weights at the lowest development loss so far, calibrated.
         ended: Why training ended, ``"budget"`` if as planned; empty while it goes on.
         metrics: The learning curve.
@@ -78,7 +79,12 @@ class Trainer:
         checkpoints: CheckpointWriter | None = None,
         on_step: Callback | None = None,
     ) -> None:
-        self.options = options
+        self._batches = Batches(
+            train_store, batch_bytes=options.batch_bytes, window_bytes=options.window_bytes, seed=options.seed
+        )
+        self.options = options = replace(
+            options.settled(), batch_bytes=self._batches.batch_bytes, window_bytes=self._batches.window_bytes
+        )
         self.budget = budget
         self.codec = train_store.codec
         self.corpus_bytes = int(train_store.num_bytes.sum())
@@ -86,12 +92,10 @@ class Trainer:
         self.metrics = MetricsRecorder()
         self.best_weights: dict[str, NDArray[np.float32]] | None = None
         self.ended = ""
+        self._is_fine_tuning = weights is not None and valid_store is not None
         self._started = time.perf_counter()
         self._on_step = on_step
         self._checkpoints = checkpoints
-        self._batches = Batches(
-            train_store, batch_bytes=options.batch_bytes, window_bytes=options.window_bytes, seed=options.seed
-        )
         self._development = (
             None
             if valid_store is None
@@ -126,6 +130,8 @@ class Trainer:
         self._started = time.perf_counter() - self.state.seconds  # earlier sittings count
         with noted_interrupts() as interrupted, freed_memory_kept(), torch.random.fork_rng(devices=[]):
             try:
+                if self._is_fine_tuning and not self.state.step:
+                    self._keep_if_best(*self.evaluate())  # so that nothing worse than what it began with is kept
                 self._train(interrupted)
             except KeyboardInterrupt:  # the second one, or a callback's
                 self.ended = "interrupted"
@@ -137,6 +143,12 @@ class Trainer:
             raise TrainingError(
                 f"the development loss is no finite number after {self.state.step} updates; {self._advice()}"
             )
+
+    @property
+    def learning_rate(self) -> float:
+        """Of AdamW, at its peak."""
+        assert self.options.learning_rate is not None
+        return self.options.learning_rate
 
     @property
     def seconds(self) -> float:
@@ -154,10 +166,17 @@ class Trainer:
         if self._development is None:
             return math.nan, 1.0
         if not self.state.development_bytes:
-            self.state.development_bytes = affordable_bytes(self.state.bytes_seen, self.state.progress)
+            self.state.development_bytes = affordable_bytes(self._expected_bytes())
         with self._average.in_place():
             found, factor = self._calibrated(self._development)
         return found.nats / NATS_PER_BIT / max(self.state.evaluated_bytes, 1), factor
+
+    def _expected_bytes(self) -> float:
+        """Return how much will be read, as far as can be told now."""
+        if self.state.progress:
+            return self.state.bytes_seen / self.state.progress
+        expected = self.budget.num_bytes(self.corpus_bytes)
+        return expected if math.isfinite(expected) else 0.0
 
     def _calibrated(self, development: DevelopmentSet) -> tuple[Surprise, float]:
         """Read the development documents with the factor of the last evaluation, and again if another suits them."""
@@ -264,7 +283,7 @@ class Trainer:
         if is_finite:
             self._average.update(self.state.step + 1)
         self._count(window, is_finite=is_finite)
-        self._report(window, nats, self.options.learning_rate * factor, grad_norm)
+        self._report(window, nats, self.learning_rate * factor, grad_norm)
         return carried if is_finite else self._parallel.zero_states()
 
     def _count(self, window: Window, *, is_finite: bool) -> None:
@@ -330,6 +349,7 @@ class Trainer:
             return False
         with self._average.in_place():
             self.best_weights = sharpened(self.network.to_weights(), sharpness)
+        self.state.best_step = self.state.step
         self.state.best_valid_bpb = valid_bpb
         self.state.best_sharpness = sharpness
         self.state.since_best = 0
@@ -348,10 +368,8 @@ class Trainer:
         return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
     def _advice(self) -> str:
-        rates = [f"learning_rate (now {self.options.learning_rate:g})"]
-        if self.options.optimizer == "muon":
-            rates.append(f"matrix_learning_rate (now {self.options.matrix_learning_rate or MATRIX_LEARNING_RATE:g})")
-        return f"lower {' and '.join(rates)}."
+        rates = {name: getattr(self.options, name) for name in MAY_CHANGE}
+        return f"lower {' and '.join(f'{name} (now {rate:g})' for name, rate in rates.items() if rate is not None)}."
 
 
 def _new_network(config: ModelConfig, weights: Weights | None) -> LSTMNetwork:
