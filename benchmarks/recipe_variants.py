@@ -11,7 +11,6 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.functional import dropout
 
 from granular_lm.batching import Batches, Segments
@@ -150,24 +149,6 @@ class LockedOutputNetwork(LSTMNetwork):
         return self.head(self.locked(hidden)), after
 
 
-class WeightDropNetwork(LSTMNetwork):
-    """Drops entries of the recurrent matrices, the same for a whole window. Source: Merity et al. 2017."""
-
-    def __init__(self, config: ModelConfig, *, share: float) -> None:
-        super().__init__(config)
-        self.share = share
-
-    def forward(self, ids: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
-        """Read tokens and return logits, shape (B, T, V), and the state."""
-        dropped = {
-            name: dropout(parameter, self.share, self.training)
-            for name, parameter in self.lstm.named_parameters()
-            if name.startswith("weight_hh")
-        }
-        hidden, after = functional_call(self.lstm, dropped, (self.embedding(ids), state))
-        return self.head(self.dropout(hidden)), after
-
-
 class JitteredBatches(Batches):
     """Cuts a long document in other places on each pass: its cuts move by up to half a segment, all alike."""
 
@@ -302,7 +283,8 @@ VARIANTS: Mapping[str, Variant] = {
     "dropout-0.3": network(dropout=0.3),
     "locked-dropout-0.2": patched_network(LockedOutputNetwork, share=0.2),
     "locked-embedding-dropout-0.1": patched_network(LockedEmbeddingNetwork, share=0.1),
-    "weight-drop-0.2": patched_network(WeightDropNetwork, share=0.2),
+    "weight-dropout-0.2": network(weight_dropout=0.2),
+    "weight-dropout-0.3": network(weight_dropout=0.3),
     # schedule
     "cosine": patched_schedule(cosine),
     "square-root": patched_schedule(square_root),

@@ -73,7 +73,10 @@ def test_dropout_of_nothing_is_the_identity(share: float) -> None:
 def test_layers_are_those_of_torch(share: float) -> None:
     """Read one at a time, in evaluation, they give what torch gives, from a state as from none."""
     torch.manual_seed(0)
-    lstm = LSTM(5, 7, num_layers=3, dropout=share).eval()
+    config = ModelConfig(
+        vocab_size=2, embedding_dim=5, hidden_size=7, num_layers=3, dropout=share, weight_dropout=share
+    )
+    lstm = LSTM(config).eval()
     values, state = torch.randn(2, 4, 5), (torch.randn(3, 2, 7), torch.randn(3, 2, 7))
     for before in (None, state):
         torch.testing.assert_close(lstm(values, before), torch.nn.LSTM.forward(lstm, values, before))
@@ -81,9 +84,27 @@ def test_layers_are_those_of_torch(share: float) -> None:
 
 def test_dropout_acts_between_layers() -> None:
     """Without dropout after the last layer its outputs still differ from run to run."""
-    lstm = LSTM(5, 32, num_layers=2, dropout=0.5).train()
+    lstm = LSTM(ModelConfig(vocab_size=2, embedding_dim=5, hidden_size=32, num_layers=2, dropout=0.5)).train()
     values = torch.randn(1, 4, 5)
     assert not torch.equal(lstm(values)[0], lstm(values)[0])
+
+
+def test_recurrent_weights_are_dropped_for_a_whole_window() -> None:
+    """The output is that of an LSTM with some of these weights zero and the others scaled up; so is the gradient."""
+    lstm = LSTM(ModelConfig(vocab_size=2, embedding_dim=5, hidden_size=16, weight_dropout=0.4)).train()
+    values, state = torch.randn(2, 7, 5), (torch.randn(1, 2, 16), torch.randn(1, 2, 16))
+    weights = lstm.get_parameter("weight_hh_l0")
+    torch.manual_seed(3)
+    outputs, _ = lstm(values, state)
+    outputs.sum().backward()
+    torch.manual_seed(3)
+    dropped = lstm.recurrent(weights.detach())
+    assert 0.3 < (dropped == 0).float().mean() < 0.5
+    same = torch.nn.LSTM(5, 16, batch_first=True)
+    same.load_state_dict({**lstm.state_dict(), "weight_hh_l0": dropped})
+    torch.testing.assert_close(same(values, state)[0], outputs)
+    assert weights.grad is not None
+    assert ((weights.grad == 0) == (dropped == 0)).all()
 
 
 def test_weights_can_be_loaded_back() -> None:

@@ -68,6 +68,7 @@ def test_presets_and_their_json_agree(name: str) -> None:
         ({"num_layers": 1.5}, "num_layers=1.5"),
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"dropout": -0.1}, "dropout=-0.1"),
+        ({"weight_dropout": "much"}, "weight_dropout='much'"),
         ({"tie_embeddings": True, "embedding_dim": 3, "hidden_size": 4}, "3 and 4"),
     ],
 )

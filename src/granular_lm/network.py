@@ -27,6 +27,11 @@ class Dropout(nn.Module):
         super().__init__()
         self._dropped = min(round(share * DRAWS), DRAWS - 1)
 
+    @property
+    def drops(self) -> bool:
+        """Whether anything is ever dropped."""
+        return self._dropped > 0
+
     def forward(self, values: Tensor) -> Tensor:
         """Return values of any shape, some of them zero; in evaluation the values as they are."""
         if not self.training or not self._dropped:
@@ -38,20 +43,22 @@ class Dropout(nn.Module):
 
 
 class LSTM(nn.LSTM):
-    """`torch.nn.LSTM` with `Dropout` between its layers on a CPU.
+    """`torch.nn.LSTM` with `Dropout` between its layers on a CPU, and of its recurrent weights.
 
     Args:
-        input_size: Numbers read at each step.
-        hidden_size: H.
-        num_layers: L.
-        dropout: Share of the values that are dropped between two layers.
+        config: Its shape; ``dropout`` is the share of the values that are dropped between two layers.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int, dropout: float) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         super().__init__(
-            input_size, hidden_size, num_layers, batch_first=True, dropout=dropout if num_layers > 1 else 0.0
+            config.embedding_dim,
+            config.hidden_size,
+            config.num_layers,
+            batch_first=True,
+            dropout=config.dropout if config.num_layers > 1 else 0.0,
         )
-        self.between = Dropout(dropout)
+        self.between = Dropout(config.dropout)
+        self.recurrent = Dropout(config.weight_dropout)
 
     def forward(  # type: ignore[override]
         self, values: Tensor, state: TorchState | None = None
@@ -62,14 +69,16 @@ class LSTM(nn.LSTM):
             values: Shape (B, T, input).
             state: ``(h, c)``, each (L, B, H); None is the zero state.
         """
-        if self.num_layers == 1 or values.device.type != "cpu":  # cuDNN reads all layers in one call
+        is_one_call = self.num_layers == 1 or values.device.type != "cpu"  # cuDNN reads all layers in one call
+        if is_one_call and not self.recurrent.drops:
             return super().forward(values, state)
         zeros = values.new_zeros(self.num_layers, len(values), self.hidden_size)
         before = (zeros, zeros) if state is None else state
         after = []
         for layer in range(self.num_layers):
             of_layer = [part[layer : layer + 1].to(values.dtype) for part in before]
-            weights: list[Tensor] = [*self.all_weights[layer]]
+            of_input, of_state, *biases = self.all_weights[layer]
+            weights: list[Tensor] = [of_input, self.recurrent(of_state), *biases]
             values, h, c = torch.lstm(values, of_layer, weights, True, 1, 0.0, self.training, False, True)
             after.append((h, c))
             if layer < self.num_layers - 1:
@@ -81,6 +90,9 @@ class LSTM(nn.LSTM):
 class LSTMNetwork(nn.Module):
     """Embedding, a stack of LSTM layers with dropout after each, and a linear output layer.
 
+    One mask of the recurrent weights serves all steps of a window. Source: Merity et al. 2018, "Regularizing and
+    Optimizing LSTM Language Models".
+
     The recurrent matrices start orthogonal gate by gate, biases at zero but for the forget gate's, which start
     at one. Source: Jozefowicz et al. 2015 (forget bias), Saxe et al. 2013 (orthogonal start).
     """
@@ -89,7 +101,7 @@ class LSTMNetwork(nn.Module):
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.embedding_dim)
-        self.lstm = LSTM(config.embedding_dim, config.hidden_size, config.num_layers, config.dropout)
+        self.lstm = LSTM(config)
         self.dropout = Dropout(config.dropout)
         self.head = nn.Linear(config.hidden_size, config.vocab_size)
         if config.tie_embeddings:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from granular_lm.checks import check_integer
+from granular_lm.checks import check_integer, check_number
 from granular_lm.errors import ModelError, OptionError
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -43,6 +43,7 @@ class ModelConfig:
         hidden_size: Width of each LSTM layer (H).
         num_layers: Depth of the stack (L).
         dropout: Share of each layer's outputs dropped in training, the last layer's included.
+        weight_dropout: Share of each layer's recurrent weights dropped in training, the same at all steps of a window.
         tie_embeddings: Whether the output layer is the transposed embedding; needs E = H.
 
     Raises:
@@ -54,15 +55,15 @@ class ModelConfig:
     hidden_size: int = 256
     num_layers: int = 1
     dropout: float = 0.0
+    weight_dropout: float = 0.0
     tie_embeddings: bool = False
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "embedding_dim", "hidden_size", "num_layers"):
             check_integer(name, getattr(self, name), least=1, most=MOST)
-        if not isinstance(self.dropout, int | float) or not 0 <= self.dropout < 1:
-            raise OptionError(
-                f"dropout={self.dropout!r} is not accepted; give a number from 0 up to, not including, 1."
-            )
+        for name in ("dropout", "weight_dropout"):
+            below_one = "a number from 0 up to, not including, 1"
+            check_number(name, getattr(self, name), below_one, within=lambda share: 0 <= share < 1)
         if self.tie_embeddings and self.embedding_dim != self.hidden_size:
             raise OptionError(
                 f"tie_embeddings needs embedding_dim equal to hidden_size, met {self.embedding_dim} and "

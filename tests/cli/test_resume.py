@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+import granular_lm as glm
+from granular_lm.cli import main
+from granular_lm.cli import train as train_command
 from granular_lm.corpus.bios import generate_bios
 
 SHAPE = ["--hidden-size", "32", "--dropout", "0.1", "--max-bytes", "150k", "--precision", "fp32"]
@@ -86,3 +89,44 @@ def test_ctrl_c_writes_a_model_and_resume_replaces_it(tmp_path: Path, how: signa
     assert json.loads((tmp_path / "m" / "config.json").read_text())["training"]["ended"] == "budget"
     assert (tmp_path / "m" / "model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bios.txt", "m", "whole"]
+
+
+def test_what_goes_on_without_getting_better_is_told(tmp_path: Path) -> None:
+    """The model it began with is kept, and lower rates are proposed; so is a machine that is too busy."""
+    (tmp_path / "bios.txt").write_text("".join(f"{text}\n" for text in generate_bios(200)), encoding="utf-8")
+    rates = ["--learning-rate", "0.5", "--matrix-learning-rate", "0.5"]
+    data = [sys.executable, "-m", "granular_lm", "train", str(tmp_path / "bios.txt"), "-o", str(tmp_path / "m")]
+    done = run([*data, "--from", "bios-byte", "--max-bytes", "10k", *rates])
+    assert done.returncode == 0
+    assert "which is kept; try --learning-rate 0.05 --matrix-learning-rate 0.05" in done.stderr
+
+
+@pytest.mark.parametrize(("seconds", "is_told"), [(100.0, False), (200.0, True)])
+def test_a_run_that_took_too_long_says_why(
+    seconds: float, is_told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Other programs are the likely reason."""
+    model = glm.LanguageModel.from_pretrained("bios-byte")
+    model.training |= {"ended": "budget", "seconds": seconds}
+    train_command._warn(model, tmp_path / "none", 100.0)
+    assert ("training took 200 s instead of 100 s" in capsys.readouterr().err) == is_told
+
+
+def test_ctrl_c_at_the_test_documents_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model was trained before them, and is written."""
+    lines = list(generate_bios(250))
+    (tmp_path / "bios.txt").write_text("".join(f"{text}\n" for text in lines[:200]), encoding="utf-8")
+    (tmp_path / "test.txt").write_text("".join(f"{text}\n" for text in set(lines[200:]) - set(lines[:200])), "utf-8")
+
+    def interrupted_scoring(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("granular_lm.scoring.score_documents", interrupted_scoring)
+    files = [str(tmp_path / "bios.txt"), "--test", str(tmp_path / "test.txt"), "-o", str(tmp_path / "m")]
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *files, *SHAPE[:2], "--max-bytes", "3k"])
+    assert ended.value.code == 0
+    assert "the model is kept" in capsys.readouterr().err
+    assert "test_bpb" not in glm.LanguageModel.from_pretrained(tmp_path / "m").training

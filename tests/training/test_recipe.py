@@ -78,7 +78,7 @@ def test_as_many_passes_as_a_limit_says_are_within_it() -> None:
     """Budgets of passes are whole numbers as a rule."""
     assert recipe_for(200_000, 100_000, is_time=False).weight_decay == 0.01
     assert recipe_for(700_000, 100_000, is_time=False).dropout == 0.0
-    assert recipe_for(700_001, 100_000, is_time=False).dropout > 0
+    assert recipe_for(700_001, 100_000, is_time=False).weight_dropout > 0
 
 
 def test_other_presets_are_taken_as_they_are(store: TokenStore) -> None:

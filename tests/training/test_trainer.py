@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -408,7 +409,7 @@ def test_a_network_too_large_for_memory_is_an_option_error(bios: list[str]) -> N
 
 def test_what_was_left_open_is_told(bios: list[str]) -> None:
     """The model says how it was trained, and not that nothing was said about it."""
-    for optimizer, rate, of_matrices in (("muon", 0.028, 0.035), ("adamw", 0.008, None)):
+    for optimizer, rate, of_matrices in (("muon", 0.028, 0.035), ("adamw", 0.016, None)):
         options = TrainingOptions(precision="fp32", optimizer=optimizer)
         used = glm.train(bios, max_bytes=1000, preset="tiny", options=options).training["options"]
         assert (used["learning_rate"], used["matrix_learning_rate"], used["weight_decay"]) == (rate, of_matrices, 0.01)
@@ -440,3 +441,19 @@ def test_the_random_numbers_of_the_caller_are_left_alone(bios: list[str]) -> Non
     before = torch.random.get_rng_state()
     glm.train(bios, max_bytes=2000, network={"hidden_size": 16, "dropout": 0.3}, options=FP32)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"documents": [b"a", b"b"]}, "hold b'a', which is bytes; give str"),
+        ({"documents": [1, 2]}, "hold 1, which is int"),
+        ({"options": {"seed": 1}}, "options={'seed': 1} is not accepted; give a TrainingOptions"),
+        ({"network": "tiny"}, "network='tiny' is not accepted; give a dict"),
+        ({"on_step": 3}, "on_step=3 is not accepted; give a Callable"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """One line, and no traceback from deep within."""
+    with pytest.raises(OptionError, match=re.escape(message)):
+        glm.train(**{"documents": ["a", "b"], **arguments})

@@ -60,6 +60,9 @@ EmbeddingDim = Annotated[int | None, typer.Option(metavar="E", help="Width of th
 HiddenSize = Annotated[int | None, typer.Option(metavar="H", help="Width of the LSTM layers, if not the preset's.")]
 NumLayers = Annotated[int | None, typer.Option(metavar="L", help="Number of LSTM layers, if not the preset's.")]
 Dropout = Annotated[float | None, typer.Option(metavar="P", help="Dropout after each layer, if not the preset's.")]
+WeightDropout = Annotated[
+    float | None, typer.Option(metavar="P", help="Share of the recurrent weights dropped, if not the preset's.")
+]
 TieEmbeddings = Annotated[
     bool | None, typer.Option("--tie-embeddings", help="Use the embedding as the output layer, too; needs E = H.")
 ]

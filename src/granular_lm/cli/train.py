@@ -13,11 +13,15 @@ from granular_lm.cli import options
 from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json
 from granular_lm.cli.reading import how_to_read
 
+LATE = 1.5
+"""So many times the budget of time is more than the last update may take."""
+
 CURVE_FILES = {"learning-curve.svg", "metrics.jsonl"}
 
 if TYPE_CHECKING:
     from granular_lm.model import LanguageModel
     from granular_lm.training.options import Callback
+    from granular_lm.weights import ModelConfig
 
 
 def train(
@@ -49,6 +53,7 @@ def train(
     hidden_size: options.HiddenSize = None,
     num_layers: options.NumLayers = None,
     dropout: options.Dropout = None,
+    weight_dropout: options.WeightDropout = None,
     tie_embeddings: options.TieEmbeddings = None,
     optimizer: options.Optimizer = None,
     learning_rate: options.LearningRate = None,
@@ -120,6 +125,7 @@ def train(
                 hidden_size=hidden_size,
                 num_layers=num_layers,
                 dropout=dropout,
+                weight_dropout=weight_dropout,
                 tie_embeddings=tie_embeddings,
             ),
             base=base,
@@ -152,7 +158,8 @@ def train(
     has_diverged = model.training["ended"].startswith("diverged")
     if model.training["ended"] != "interrupted" and not has_diverged:
         shutil.rmtree(work, ignore_errors=True)
-    _tell(model, output, work, json=json)
+    _warn(model, work, max_time)
+    _tell(model, output, json=json)
     if has_diverged:
         raise typer.Exit(1)
 
@@ -163,7 +170,7 @@ def _kept_at_interrupt() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("granular-lm: interrupted, so the test documents are not scored; the model is kept.", err=True)
+        _say("interrupted, so the test documents are not scored; the model is kept.")
 
 
 def _is_interrupted(output: Path) -> bool:
@@ -232,20 +239,29 @@ def _write(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, *,
         (work / "learning-curve.svg").write_text(picture, encoding="utf-8")
 
 
-def _tell(model: "LanguageModel", output: Path, work: Path, *, json: bool) -> None:
+def _warn(model: "LanguageModel", work: Path, max_time: float | None) -> None:
+    """Say what did not go as planned."""
     about = model.training
     if about["ended"] != "budget":
         how = "was interrupted" if about["ended"] == "interrupted" else f"ended {about['ended'].rstrip('.')}"
-        typer.echo(f"granular-lm: training {how}; the best weights are kept.", err=True)
+        _say(f"training {how}; the best weights are kept.")
     if "base" in about and not about["best_update"]:
         rates = {name: rate for name, rate in about["options"].items() if name.endswith("learning_rate") and rate}
         lower = " ".join(f"--{name.replace('_', '-')} {rate / 10:g}" for name, rate in rates.items())
-        typer.echo(
-            f"granular-lm: no update made the model better than the one it began with, which is kept; try {lower}",
-            err=True,
-        )
+        _say(f"no update made the model better than the one it began with, which is kept; try {lower}")
+    if max_time is not None and about["seconds"] > LATE * max_time:
+        late = f"training took {about['seconds']:.0f} s instead of {max_time:g} s: other programs keep the cores busy"
+        _say(f"{late}, and its threads wait for each other; set OMP_NUM_THREADS to fewer than there are cores.")
     if work.is_dir():
-        typer.echo("granular-lm: to go on, give the same command with --resume.", err=True)
+        _say("to go on, give the same command with --resume.")
+
+
+def _say(text: str) -> None:
+    typer.echo(f"granular-lm: {text}", err=True)
+
+
+def _tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
+    about = model.training
     peak_memory = peak_memory_bytes()
     if json:
         more = {"output": str(output), "parameters": model.num_parameters, "peak_memory_bytes": peak_memory}
@@ -258,8 +274,8 @@ def _tell(model: "LanguageModel", output: Path, work: Path, *, json: bool) -> No
             "development bits per byte": f"{about['valid_bpb']:.4f}",
             **({"test bits per byte": f"{about['test_bpb']:.4f}"} if "test_bpb" in about else {}),
             "codec": f"{model.codec.name}, {model.codec.vocab_size} ids",
-            "network": f"{shape.num_layers} x {shape.hidden_size}, dropout {shape.dropout:g}, "
-            f"{model.num_parameters:,} parameters",
+            "network": f"{shape.num_layers} x {shape.hidden_size}, {model.num_parameters:,} parameters",
+            "dropout": _dropout(shape),
             "learning rates": _rates(about["options"]),
             "weight decay": f"{about['options']['weight_decay']:g}",
             **_calibration(about["sharpness"]),
@@ -276,6 +292,11 @@ def _rates(used: dict[str, Any]) -> str:
     """Return the peak learning rates as text."""
     of_matrices = used["matrix_learning_rate"]
     return f"{used['learning_rate']:g}" + (f", {of_matrices:g} for the LSTM" if of_matrices else "")
+
+
+def _dropout(shape: "ModelConfig") -> str:
+    of_weights = f", {shape.weight_dropout:g} of the recurrent weights" if shape.weight_dropout else ""
+    return f"{shape.dropout:g}{of_weights}"
 
 
 def _calibration(factor: float) -> dict[str, str]:

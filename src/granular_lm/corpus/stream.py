@@ -3,15 +3,24 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 
+from granular_lm.errors import OptionError
+
 DOCUMENTS_AT_ONCE = 1024  # with their ids they stay in the cache; with four times as many, encoding takes twice as long
 CHARACTERS_AT_ONCE = 2**18  # of documents that are long, fewer are held
 
 
 def in_chunks(documents: Iterable[str]) -> Iterator[list[str]]:
-    """Yield the documents in lists that are long enough to work on at once and short enough to hold."""
+    """Yield the documents in lists that are long enough to work on at once and short enough to hold.
+
+    Raises:
+        OptionError: A document is no text.
+    """
     chunk: list[str] = []
     characters = 0
     for text in documents:
+        if not isinstance(text, str):
+            kind = type(text).__name__
+            raise OptionError(f"the documents hold {text!r:.40}, which is {kind}; give str, such as data.decode().")
         chunk.append(text)
         characters += len(text)
         if len(chunk) == DOCUMENTS_AT_ONCE or characters >= CHARACTERS_AT_ONCE:

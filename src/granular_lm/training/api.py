@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -85,6 +85,7 @@ def train(
         >>> model.codec
         ByteCodec(vocab_size=257)
     """
+    _check_types(network=(network, dict), options=(options, TrainingOptions), on_step=(on_step, Callable))
     budget = Budget.of(max_time=max_time, epochs=epochs, max_bytes=max_bytes)
     options = options or TrainingOptions()
     base = LanguageModel.from_pretrained(base) if isinstance(base, str | Path) else base
@@ -133,6 +134,12 @@ def fit(
         stores = _encode(codec, train_documents, valid_documents, Path(folder))
         trainer = Trainer(config, *stores, budget=budget, options=options, on_step=on_step)
         return _trained(trainer, stores[0], train_documents)
+
+
+def _check_types(**given: tuple[object, Any]) -> None:
+    for name, (value, kind) in given.items():
+        if value is not None and not isinstance(value, kind):
+            raise OptionError(f"{name}={value!r:.60} is not accepted; give a {kind.__name__}.")
 
 
 def _refuse_contradictions(base: object, codec: object, preset: str, network: object) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OPTIMIZERS = ("muon", "adamw")
 MOST_SEEDS = 2**32
-LEARNING_RATES = {"muon": 0.028, "adamw": 0.008}
+LEARNING_RATES = {"muon": 0.028, "adamw": 0.016}
 """Of AdamW, by optimizer: the matrices of the LSTM bear less than embedding and output layer."""
 
 MATRIX_LEARNING_RATE, WEIGHT_DECAY = 0.035, 0.01
@@ -26,7 +26,7 @@ class TrainingOptions:
 
     Attributes:
         optimizer: ``"muon"`` for the matrices of the LSTM and AdamW for the rest, or ``"adamw"`` for all.
-        learning_rate: Of AdamW, at its peak; None for 0.028, or for 0.008 if it is the only optimizer.
+        learning_rate: Of AdamW, at its peak; None for 0.028, or for 0.016 if it is the only optimizer.
         matrix_learning_rate: Of Muon, at its peak; None for 0.035, or for what the preset ``"auto"`` chooses.
         weight_decay: On matrices alone, decoupled; None for 0.01, or for what the preset ``"auto"`` chooses.
         warmup: Share of the budget over which the learning rate rises.

@@ -41,15 +41,17 @@ LEAST_RATE, MOST_RATE = 0.012, 0.045
 """Muon's learning rate: longer runs want smaller steps."""
 
 REGULARISATION_BY_PASSES = (
-    (2.0, 0.0, 0.01),
-    (3.0, 0.0, 0.03),
-    (7.0, 0.0, 0.05),
-    (12.0, 0.1, 0.05),
-    (20.0, 0.2, 0.05),
-    (40.0, 0.3, 0.1),
-    (math.inf, 0.4, 0.1),
+    (2.0, 0.0, 0.0, 0.01),
+    (3.0, 0.0, 0.0, 0.03),
+    (7.0, 0.0, 0.0, 0.05),
+    (12.0, 0.1, 0.1, 0.05),
+    (20.0, 0.2, 0.3, 0.05),
+    (40.0, 0.3, 0.3, 0.1),
+    (math.inf, 0.4, 0.3, 0.1),
 )
-"""Passes over the text, and the dropout and weight decay for as many or fewer: both cost where little is repeated."""
+"""Passes over the text, and dropout, weight dropout and weight decay for as many or fewer.
+
+All three cost where little is repeated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,12 +61,14 @@ class Recipe:
     Attributes:
         hidden_size: Width of the one LSTM layer.
         dropout: On its output.
+        weight_dropout: Of its recurrent weights.
         matrix_learning_rate: Muon's peak.
         weight_decay: Of all matrices.
     """
 
     hidden_size: int
     dropout: float
+    weight_dropout: float
     matrix_learning_rate: float
     weight_decay: float
 
@@ -105,7 +109,7 @@ def choose(
     width = changes.get("hidden_size")
     chosen = recipe_for(budget_bytes, corpus_bytes, is_time=budget.seconds is not None, hidden_size=width)
     logger.info("preset auto: %s, for %.2f MB at the reference width", chosen, budget_bytes / 1e6)
-    shape = {"hidden_size": chosen.hidden_size, "dropout": chosen.dropout}
+    shape = {name: getattr(chosen, name) for name in ("hidden_size", "dropout", "weight_dropout")}
     options = replace(options, **{name: getattr(chosen, name) for name in options.left_to_auto()})
     return ModelConfig.from_dict({**reference.to_dict(), **shape, **changes}), options
 
@@ -121,7 +125,7 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
 
     Examples:
         >>> recipe_for(2_000_000, 1_000_000, is_time=True)
-        Recipe(hidden_size=256, dropout=0.0, matrix_learning_rate=0.038, weight_decay=0.03)
+        Recipe(hidden_size=256, dropout=0.0, weight_dropout=0.0, matrix_learning_rate=0.038, weight_decay=0.03)
     """
     share = budget_bytes / REFERENCE_BYTES
     ideal = BEST_WIDTH * share**WIDTH_GROWTH
@@ -129,10 +133,11 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
     width = hidden_size or min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
     read = budget_bytes * min(1.0, (PRESETS[REFERENCE]["hidden_size"] / width) ** SLOWING) if is_time else budget_bytes
     passes = read / max(corpus_bytes, 1)
-    dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes <= limit)
+    dropout, weight_dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes <= limit)
     return Recipe(
         hidden_size=width,
         dropout=dropout,
+        weight_dropout=weight_dropout,
         matrix_learning_rate=round(min(max(REFERENCE_RATE * share**RATE_GROWTH, LEAST_RATE), MOST_RATE), 4),
         weight_decay=weight_decay,
     )
