@@ -78,7 +78,13 @@ def test_as_many_passes_as_a_limit_says_are_within_it() -> None:
     """Budgets of passes are whole numbers as a rule."""
     assert recipe_for(200_000, 100_000, is_time=False).weight_decay == 0.01
     assert recipe_for(700_000, 100_000, is_time=False).dropout == 0.0
-    assert recipe_for(700_001, 100_000, is_time=False).weight_dropout > 0
+    assert recipe_for(700_001, 100_000, is_time=False).dropout > 0
+
+
+def test_recurrent_weights_are_dropped_where_little_is_read_often() -> None:
+    """As many passes over ten times the text do without."""
+    small, large = (recipe_for(20 * corpus, corpus, is_time=False) for corpus in (100_000, 1_000_000))
+    assert small.weight_dropout > large.weight_dropout == 0
 
 
 def test_other_presets_are_taken_as_they_are(store: TokenStore) -> None:

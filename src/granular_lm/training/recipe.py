@@ -41,17 +41,18 @@ LEAST_RATE, MOST_RATE = 0.012, 0.045
 """Muon's learning rate: longer runs want smaller steps."""
 
 REGULARISATION_BY_PASSES = (
-    (2.0, 0.0, 0.0, 0.01),
-    (3.0, 0.0, 0.0, 0.03),
-    (7.0, 0.0, 0.0, 0.05),
-    (12.0, 0.1, 0.1, 0.05),
-    (20.0, 0.2, 0.3, 0.05),
-    (40.0, 0.3, 0.3, 0.1),
-    (math.inf, 0.4, 0.3, 0.1),
+    (2.0, 0.0, 0.01),
+    (3.0, 0.0, 0.03),
+    (7.0, 0.0, 0.05),
+    (12.0, 0.1, 0.05),
+    (20.0, 0.2, 0.05),
+    (40.0, 0.3, 0.1),
+    (math.inf, 0.4, 0.1),
 )
-"""Passes over the text, and dropout, weight dropout and weight decay for as many or fewer.
+"""Passes over the text, and the dropout and weight decay for as many or fewer: both cost where little is repeated."""
 
-All three cost where little is repeated."""
+WEIGHT_DROPOUT_BY_PASSES = ((25.0, 0.0), (50.0, 0.1), (math.inf, 0.3))
+"""The same for weight dropout, by passes over the square root of the corpus in megabytes: small ones need it sooner."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +134,9 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
     width = hidden_size or min((width for width in WIDTHS if width <= most), key=lambda width: abs(width - ideal))
     read = budget_bytes * min(1.0, (PRESETS[REFERENCE]["hidden_size"] / width) ** SLOWING) if is_time else budget_bytes
     passes = read / max(corpus_bytes, 1)
-    dropout, weight_dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes <= limit)
+    dropout, weight_decay = next(rest for limit, *rest in REGULARISATION_BY_PASSES if passes <= limit)
+    by_size = passes / math.sqrt(max(corpus_bytes, 1) / 1e6)
+    weight_dropout = next(share for limit, share in WEIGHT_DROPOUT_BY_PASSES if by_size <= limit)
     return Recipe(
         hidden_size=width,
         dropout=dropout,
