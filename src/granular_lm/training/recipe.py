@@ -126,7 +126,7 @@ def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_
 
     Examples:
         >>> recipe_for(2_000_000, 1_000_000, is_time=True)
-        Recipe(hidden_size=256, dropout=0.0, weight_dropout=0.0, matrix_learning_rate=0.038, weight_decay=0.03)
+        Recipe(hidden_size=256, dropout=0.0, weight_dropout=0.0, matrix_learning_rate=0.038, weight_decay=0.01)
     """
     share = budget_bytes / REFERENCE_BYTES
     ideal = BEST_WIDTH * share**WIDTH_GROWTH
