@@ -35,8 +35,9 @@ class Recorded:
         self.is_finished = True
 
 
-def test_every_point_is_sent_once(bios: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """By bytes read, with the gradient's norm; the tracker is closed at the end."""
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Recorded]:
+    """Return the trackers that are opened from now on instead of wandb's."""
     opened: list[Recorded] = []
 
     class Opened(Recorded):
@@ -46,6 +47,11 @@ def test_every_point_is_sent_once(bios: list[str], monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Opened)
     monkeypatch.setattr("granular_lm.training.tracking.find_spec", lambda name: name)
+    return opened
+
+
+def test_every_point_is_sent_once(bios: list[str], opened: list[Recorded]) -> None:
+    """By bytes read, with the gradient's norm; the tracker is closed at the end."""
     points: list[dict[str, Any]] = []
     with tracker("wandb", "bios") as send:
 
@@ -89,17 +95,8 @@ def test_a_tracker_that_does_not_start_is_told(bios: list[str], monkeypatch: pyt
         glm.train(bios, max_bytes=2000, network={"hidden_size": 16}, options=OPTIONS, on_step=send)
 
 
-def test_a_resumed_run_sends_what_is_new(bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_sends_what_is_new(bios: list[str], tmp_path: Path, opened: list[Recorded]) -> None:
     """The points before the checkpoint were sent by the run that was interrupted."""
-    opened: list[Recorded] = []
-
-    class Opened(Recorded):
-        def __init__(self, run_name: str) -> None:
-            super().__init__(run_name)
-            opened.append(self)
-
-    monkeypatch.setitem(LOGGER_TYPE_TO_CLASS, "wandb", Opened)
-    monkeypatch.setattr("granular_lm.training.tracking.find_spec", lambda name: name)
     for is_resumed in (False, True):
         with tracker("wandb", "bios") as send:
 
