@@ -6,7 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -130,3 +133,23 @@ def test_ctrl_c_at_the_test_documents_loses_nothing(
     assert ended.value.code == 0
     assert "the model is kept" in capsys.readouterr().err
     assert "test_bpb" not in glm.LanguageModel.from_pretrained(tmp_path / "m").training
+
+
+def test_ctrl_c_while_torch_is_loaded_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It waits until all is loaded, then ends the command before anything is read or written."""
+    (tmp_path / "bios.txt").write_text("a\nb\n", encoding="utf-8")
+
+    @contextmanager
+    def interrupted_meanwhile() -> Iterator[threading.Event]:
+        noted = threading.Event()
+        yield noted
+        noted.set()
+
+    monkeypatch.setattr(train_command, "noted_interrupts", interrupted_meanwhile)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", str(tmp_path / "bios.txt"), "-o", str(tmp_path / "m")])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.strip() == "granular-lm: interrupted."
+    assert [path.name for path in tmp_path.iterdir()] == ["bios.txt"]

@@ -12,6 +12,7 @@ import typer
 from granular_lm.cli import options
 from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json
 from granular_lm.cli.reading import how_to_read
+from granular_lm.interrupts import noted_interrupts
 
 LATE = 1.5
 """So many times the budget of time is more than the last update may take."""
@@ -104,11 +105,14 @@ def train(
     if test_documents is not None:
         documents = apart_from(documents, test_documents, "test")
 
-    from accelerate import PartialState
+    with noted_interrupts() as interrupted:  # what is half loaded fails in odd ways, with a traceback
+        from accelerate import PartialState
 
-    from granular_lm.scoring import bits_per_byte, score_documents
-    from granular_lm.training import TrainingOptions
-    from granular_lm.training import train as train_model
+        from granular_lm.scoring import bits_per_byte, score_documents
+        from granular_lm.training import TrainingOptions
+        from granular_lm.training import train as train_model
+    if interrupted.is_set():
+        raise KeyboardInterrupt
 
     curve: list[dict[str, Any]] = []
     with _watchers(f"training {codec or base or 'byte'}", track, output.name, curve) as watch:

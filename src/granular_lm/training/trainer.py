@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from granular_lm.batching import Batches, Window
 from granular_lm.errors import OptionError, TrainingError
+from granular_lm.interrupts import noted_interrupts
 from granular_lm.network import LSTMNetwork, TorchState
 from granular_lm.token_store import TokenStore
 from granular_lm.training.averaging import WeightAverage
@@ -32,7 +33,6 @@ from granular_lm.training.checkpoint import (
 )
 from granular_lm.training.curve import MetricsRecorder
 from granular_lm.training.development import DevelopmentSet, affordable_bytes
-from granular_lm.training.interrupts import noted_interrupts
 from granular_lm.training.memory import freed_memory_kept
 from granular_lm.training.optimizer import make_optimizers
 from granular_lm.training.options import NATS_PER_BIT, Callback, Progress, TrainingOptions
