@@ -72,4 +72,5 @@ def test_held_out_documents_may_be_of_another_format(run: Run, tmp_path: Path) -
         "train", tmp_path / "a.jsonl", "--field", "bio", "--valid", tmp_path / "v.txt", "-o", tmp_path / "m", *TINY,
         "--epochs", 1,
     )  # fmt: skip
-    assert (code, err) == (0, "")
+    assert code == 0, err
+    assert (tmp_path / "m" / "config.json").exists()

@@ -110,9 +110,20 @@ def test_a_run_that_took_too_long_says_why(
 ) -> None:
     """Other programs are the likely reason."""
     model = glm.LanguageModel.from_pretrained("bios-byte")
-    model.training |= {"ended": "budget", "seconds": seconds}
+    model.training |= {"ended": "budget", "seconds": seconds, "valid_bpb": 1.5}
     train_command._warn(model, tmp_path / "none", 100.0)
     assert ("training took 200 s instead of 100 s" in capsys.readouterr().err) == is_told
+
+
+def test_a_useless_model_is_told(tmp_path: Path) -> None:
+    """Of ten names nothing can be learnt that holds for others."""
+    names = ["Ada", "Grace", "Edsger", "Barbara", "Donald", "Alan", "Niklaus", "Frances", "Zoë", "Łukasz"]
+    (tmp_path / "names.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    data = [sys.executable, "-m", "granular_lm", "train", str(tmp_path / "names.txt"), "-o", str(tmp_path / "m")]
+    done = run([*data, "--max-bytes", "30", "--preset", "tiny", "--precision", "fp32"])
+    assert done.returncode == 0
+    assert json.loads((tmp_path / "m" / "config.json").read_text())["training"]["valid_bpb"] > 8
+    assert "the model is worse than a guess on the" in done.stderr
 
 
 def test_ctrl_c_at_the_test_documents_loses_nothing(

@@ -17,6 +17,7 @@ from granular_lm.interrupts import noted_interrupts
 LATE = 1.5
 """So many times the budget of time is more than the last update may take."""
 
+BITS_OF_A_BYTE = 8
 CURVE_FILES = {"learning-curve.svg", "metrics.jsonl"}
 
 if TYPE_CHECKING:
@@ -253,6 +254,9 @@ def _warn(model: "LanguageModel", work: Path, max_time: float | None) -> None:
         rates = {name: rate for name, rate in about["options"].items() if name.endswith("learning_rate") and rate}
         lower = " ".join(f"--{name.replace('_', '-')} {rate / 10:g}" for name, rate in rates.items())
         _say(f"no update made the model better than the one it began with, which is kept; try {lower}")
+    if about["valid_bpb"] > BITS_OF_A_BYTE:
+        held_out = f"the {about['valid_bytes']:,} bytes of held-out text that it was judged by"
+        _say(f"the model is worse than a guess on {held_out}; give more text, or a longer budget.")
     if max_time is not None and about["seconds"] > LATE * max_time:
         late = f"training took {about['seconds']:.0f} s instead of {max_time:g} s: other programs keep the cores busy"
         _say(f"{late}, and its threads wait for each other; set OMP_NUM_THREADS to fewer than there are cores.")
