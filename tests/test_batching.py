@@ -212,3 +212,13 @@ def test_shards_part_the_rows_and_keep_the_bytes() -> None:
     assert np.concatenate([parts[0].targets, parts[1].targets]).tolist() == [[0, 1], [4, 5], [2, 3]]
     assert parts[0].num_bytes == parts[1].num_bytes == 6
     assert (shard(window, 3, 4).targets == IGNORED).all()
+
+
+@given(longest=st.integers(1, 2000), asked=st.integers(1, 20))
+def test_windows_hold_the_longest_row_and_none_is_empty(longest: int, asked: int) -> None:
+    """With tokens longer than bytes there may be fewer than the bytes asked for: an update of nothing is none."""
+    one = np.array([1])
+    batch = Segments(document=one * 0, start=one * 0, end=one * longest, windows=one * asked, width=one * 16)
+    count, width = batch.windows_of_batch()
+    assert (count - 1) * width < longest <= count * width
+    assert count <= asked

@@ -84,8 +84,9 @@ class Segments:
 
     def windows_of_batch(self) -> tuple[int, int]:
         """Return how many windows a batch of these is read in, and the tokens T of each."""
-        count = int(self.windows[0])
-        return count, _window_width(int((self.end - self.start).max()), count)
+        longest = int((self.end - self.start).max())
+        width = _window_width(longest, int(self.windows[0]))
+        return -(-longest // width), width  # rounding up may leave the last windows without a target
 
 
 class Batches:
@@ -154,8 +155,7 @@ class Batches:
         carried over would have read the padding.
         """
         count, width = batch.windows_of_batch()
-        longest = int((batch.end - batch.start).max())
-        for number in range(min(count, -(-longest // width))):  # none without a target, where rounding up leaves one
+        for number in range(count):
             yield self._window(batch, number, width)
 
     def _window(self, batch: Segments, number: int, width: int) -> Window:
@@ -256,7 +256,7 @@ def _cut(
 
 
 def _window_width(longest: int, count: int) -> int:
-    """Return a width at which ``count`` windows hold ``longest`` tokens, none of them empty if that is possible."""
+    """Return a width at which ``count`` windows hold ``longest`` tokens, all of them needed if that is possible."""
     exact = max(1, -(-longest // count))
     rounded = _rounded_up(exact)
     return rounded if rounded * (count - 1) < longest else exact

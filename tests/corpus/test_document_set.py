@@ -42,4 +42,5 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path: Path) -> None:
 def test_quantiles_are_lengths_that_occur() -> None:
     """A tenth, a half and nine tenths do not exceed them."""
     assert quantiles(np.arange(1, 11)) == {"mean": 5.5, "p10": 1.0, "p50": 5.0, "p90": 9.0}
+    assert quantiles(np.array([7, 8, 9])) == {"mean": 8.0, "p10": 7.0, "p50": 8.0, "p90": 9.0}
     assert quantiles(np.array([], dtype=int)) == {}

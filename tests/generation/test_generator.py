@@ -1,6 +1,7 @@
 """The sampler, over every codec and over a model whose probabilities are known."""
 
 import math
+import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
@@ -243,3 +244,17 @@ def test_impossible_options_are_refused(generator: Generator, options: dict[str,
 def test_each_option_has_a_default_and_a_type() -> None:
     """What type checkers are told of is what is accepted."""
     assert set(SamplingOptions.__annotations__) == {field.name for field in fields(Options)}
+
+
+def test_a_long_run_begins_at_once_in_little_memory() -> None:
+    """What is held does not grow with the number of strings that are asked for."""
+    generator = Generator.from_pretrained("bios-byte")
+    generator.sample(max_bytes=5, seed=1)  # tables and weights
+    tracemalloc.start()
+    try:
+        drawn = next(generator.iter_samples(10**9, max_bytes=5, seed=1))
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert drawn.data == generator.sample(max_bytes=5, seed=1).data
+    assert most < 100e6

@@ -157,6 +157,13 @@ def test_rounding_between_blocks_and_tokens_does_not_matter() -> None:
     assert drawn.tolist() == [19, 19]
 
 
+def test_a_whole_of_the_smallest_number_is_drawn_from() -> None:
+    """Any share of it rounds to nothing or to all of it."""
+    smallest = np.array([[0.0, 5e-324, 0.0]])
+    for uniform in (0.0, 0.4, 0.9, 1 - 2.0**-53):
+        assert draw(smallest, np.array([uniform]))[0].tolist() == [1]
+
+
 def test_draws_follow_the_distribution() -> None:
     """Over an even grid of random numbers each token is drawn in proportion."""
     uniforms = (np.arange(10_000) + 0.5) / 10_000

@@ -8,6 +8,7 @@ import typer
 
 from granular_lm.cli import codec, collect, compare, compress, data, decompress, sample, score, train
 from granular_lm.cli.errors import exit_code, message
+from granular_lm.cli.output import warn
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C: 128 and the number of SIGINT."""
@@ -63,10 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = exit_code(error)
         if code is None:
             raise
-        print(f"granular-lm: {message(error)}", file=sys.stderr)  # noqa: T201 - the command line is where we print
+        warn(message(error))
         sys.exit(code)
     except SystemExit as ended:  # typer ends everything with one, Ctrl-C within a command included
         if ended.code == INTERRUPTED:
-            print("granular-lm: interrupted.", file=sys.stderr)  # noqa: T201
+            warn("interrupted.")
         raise
     sys.exit(0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import print_facts, print_json
+from granular_lm.cli.output import print_facts, print_json, warn
 
 if TYPE_CHECKING:
     from granular_lm.corpus.twitter import Collection, CollectionProgress, Refreshed
@@ -136,12 +136,12 @@ def _shown(*, max_users: int | None, max_cost: float | None) -> "Iterator[Callba
     """Show X's terms, then the progress on a terminal; after Ctrl-C say how to go on."""
     from granular_lm.corpus.twitter import X_TERMS
 
-    typer.echo(f"granular-lm: {X_TERMS}", err=True)
+    warn(X_TERMS)
     try:
         with _bar(max_users, max_cost) as show:
             yield show
     except KeyboardInterrupt:
-        typer.echo("granular-lm: to go on, give the same command with --resume.", err=True)
+        warn("to go on, give the same command with --resume.")
         raise
 
 
@@ -168,7 +168,7 @@ def _bar(max_users: int | None, max_cost: float | None) -> "Iterator[Callback]":
 
 def _tell(done: "Collection | Refreshed", *, json: bool) -> None:
     if done.ended in STOPPED:
-        typer.echo(f"granular-lm: {STOPPED[done.ended]}", err=True)
+        warn(STOPPED[done.ended])
     facts = done.to_dict()
     if json:
         print_json(facts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import output_width, print_json, print_table
+from granular_lm.cli.output import output_width, print_json, print_table, warn
 from granular_lm.cli.reading import how_to_read
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def compare(
     else:
         _show(comparison, output)
     for failure in comparison.failures:
-        typer.echo(f"granular-lm: {_failed(failure)}", err=True)
+        warn(_failed(failure))
     if comparison.failures:
         raise typer.Exit(1)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import print_facts, print_json
+from granular_lm.cli.output import print_facts, print_json, warn
 from granular_lm.cli.reading import how_to_read
 
 
@@ -95,7 +95,7 @@ def clean(
         jobs=jobs,
     )
     if changing := changing_steps(card):
-        typer.echo(f"granular-lm: TEXT WAS CHANGED by {', '.join(changing)}; {output / 'README.md'} says so.", err=True)
+        warn(f"TEXT WAS CHANGED by {', '.join(changing)}; {output / 'README.md'} says so.")
     if json:
         print_json({"output": str(output), **card})
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import note, print_json, print_table
+from granular_lm.cli.output import note, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from granular_lm.corpus.catalog.downloading import Wait
@@ -49,10 +49,7 @@ def fetch(
     with _bar(entry.name, entry.num_bytes) as (show, show_wait):
         fetched = fetch_entry(entry, output, on_progress=show, on_wait=show_wait)
     for url in fetched.not_compared:
-        typer.echo(
-            f"granular-lm: nobody has said the SHA-256 of {url}, so it could not be compared; {fetched.lock} holds it.",
-            err=True,
-        )
+        warn(f"nobody has said the SHA-256 of {url}, so it could not be compared; {fetched.lock} holds it.")
     note(f"licence: {entry.licence}; {entry.homepage}")
     if entry.is_one_text:
         note("one text, not a document a line: read it with --whole-file")

@@ -60,3 +60,8 @@ def note(text: str) -> None:
     """Say something beside the result, to a person who is watching."""
     if sys.stderr.isatty():
         typer.echo(text, err=True)
+
+
+def warn(text: str) -> None:
+    """Say on stderr what went wrong, or otherwise than planned, or has to be known."""
+    typer.echo(f"granular-lm: {text}", err=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json
+from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json, warn
 from granular_lm.cli.reading import how_to_read
 from granular_lm.interrupts import noted_interrupts
 
@@ -175,7 +175,7 @@ def _kept_at_interrupt() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        _say("interrupted, so the test documents are not scored; the model is kept.")
+        warn("interrupted, so the test documents are not scored; the model is kept.")
 
 
 def _is_interrupted(output: Path) -> bool:
@@ -249,23 +249,19 @@ def _warn(model: "LanguageModel", work: Path, max_time: float | None) -> None:
     about = model.training
     if about["ended"] != "budget":
         how = "was interrupted" if about["ended"] == "interrupted" else f"ended {about['ended'].rstrip('.')}"
-        _say(f"training {how}; the best weights are kept.")
+        warn(f"training {how}; the best weights are kept.")
     if "base" in about and not about["best_update"]:
         rates = {name: rate for name, rate in about["options"].items() if name.endswith("learning_rate") and rate}
         lower = " ".join(f"--{name.replace('_', '-')} {rate / 10:g}" for name, rate in rates.items())
-        _say(f"no update made the model better than the one it began with, which is kept; try {lower}")
+        warn(f"no update made the model better than the one it began with, which is kept; try {lower}")
     if about["valid_bpb"] > BITS_OF_A_BYTE:
         held_out = f"the {about['valid_bytes']:,} bytes of held-out text that it was judged by"
-        _say(f"the model is worse than a guess on {held_out}; give more text, or a longer budget.")
+        warn(f"the model is worse than a guess on {held_out}; give more text, or a longer budget.")
     if max_time is not None and about["seconds"] > LATE * max_time:
         late = f"training took {about['seconds']:.0f} s instead of {max_time:g} s: other programs keep the cores busy"
-        _say(f"{late}, and its threads wait for each other; set OMP_NUM_THREADS to fewer than there are cores.")
+        warn(f"{late}, and its threads wait for each other; set OMP_NUM_THREADS to fewer than there are cores.")
     if work.is_dir():
-        _say("to go on, give the same command with --resume.")
-
-
-def _say(text: str) -> None:
-    typer.echo(f"granular-lm: {text}", err=True)
+        warn("to go on, give the same command with --resume.")
 
 
 def _tell(model: "LanguageModel", output: Path, *, json: bool) -> None:

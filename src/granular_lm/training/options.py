@@ -85,7 +85,7 @@ class TrainingOptions:
     def left_to_auto(self) -> list[str]:
         """Return the names of the options that were not given, and that the preset ``"auto"`` chooses."""
         chosen = ["weight_decay", *(["matrix_learning_rate"] if self.optimizer == "muon" else [])]
-        return [name for name in chosen if name not in self._given(*chosen)]
+        return [name for name in chosen if getattr(self, name) is None]
 
     def settled(self) -> "TrainingOptions":
         """Return the options with rates and weight decay instead of None, wherever they have a part in training."""
@@ -94,7 +94,7 @@ class TrainingOptions:
             "matrix_learning_rate": MATRIX_LEARNING_RATE if self.optimizer == "muon" else None,
             "weight_decay": WEIGHT_DECAY,
         }
-        return replace(self, **{name: value for name, value in defaults.items() if not self._given(name)})
+        return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
 
     def _given(self, *names: str) -> list[str]:
         return [name for name in names if getattr(self, name) is not None]

@@ -145,12 +145,6 @@ class Trainer:
             )
 
     @property
-    def learning_rate(self) -> float:
-        """Of AdamW, at its peak."""
-        assert self.options.learning_rate is not None
-        return self.options.learning_rate
-
-    @property
     def seconds(self) -> float:
         """Wall clock of training so far, earlier sittings of a resumed run included."""
         return time.perf_counter() - self._started
@@ -283,7 +277,7 @@ class Trainer:
         if is_finite:
             self._average.update(self.state.step + 1)
         self._count(window, is_finite=is_finite)
-        self._report(window, nats, self.learning_rate * factor, grad_norm)
+        self._report(window, nats, grad_norm)
         return carried if is_finite else self._parallel.zero_states()
 
     def _count(self, window: Window, *, is_finite: bool) -> None:
@@ -302,7 +296,7 @@ class Trainer:
                 f"diverged: {MOST_SKIPPED_IN_A_ROW} gradients in a row were no finite numbers; {self._advice()}"
             )
 
-    def _report(self, window: Window, nats: float, learning_rate: float, grad_norm: float) -> None:
+    def _report(self, window: Window, nats: float, grad_norm: float) -> None:
         valid_bpb, is_best = None, False
         if self._evaluation_is_due() and self.state.skipped < self.state.step:
             valid_bpb, sharpness = self.evaluate()
@@ -314,7 +308,7 @@ class Trainer:
             bytes_seen=self.state.bytes_seen,
             num_bytes=window.num_bytes,
             train_bits=nats / NATS_PER_BIT,
-            learning_rate=learning_rate,
+            learning_rate=self._optimizers[0].param_groups[0]["lr"],
             grad_norm=grad_norm,
             skipped=self.state.skipped,
             valid_bpb=valid_bpb,
