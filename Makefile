@@ -38,10 +38,10 @@ format:
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The bundled models, from the embedded corpus alone; about half an hour on two cores.
+# The bundled models, from the embedded corpus alone; about twenty minutes on two cores.
 MODELS := build/models
 BIOS := build/bios
-RECIPE := --valid $(BIOS)/valid.jsonl --test $(BIOS)/test.jsonl --max-bytes 30M --learning-rate 6e-3 --preset tiny
+RECIPE := --valid $(BIOS)/valid.jsonl --test $(BIOS)/test.jsonl --max-bytes 30M --embedding-dim 48
 models: $(VENV)/installed
 	rm -rf $(BIOS) $(BIOS).txt $(MODELS)
 	$(BIN)/granular-lm data bios --output $(BIOS).txt

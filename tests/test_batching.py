@@ -205,6 +205,30 @@ def test_a_book_is_read_in_segments_side_by_side(tmp_path: Path) -> None:
     assert len(starts) > 1
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_share_has_short_and_long_documents_in_proportion(tmp_path: Path, seed: int) -> None:
+    """A part of the corpus is no matter of chance as to lengths, on which bits per byte depend."""
+    documents = ["x" * length for length in range(1, 1001)]
+    store = TokenStore.write(ByteCodec(), documents, tmp_path)
+    lengths = np.array([len(each) for each in read_back(Batches(store, batch_bytes=4096, share=0.05, seed=seed))])
+    assert len(lengths) == 50
+    assert lengths.mean() == pytest.approx(500.5, rel=0.03)
+    assert set(np.histogram(lengths, bins=10, range=(1, 1001))[0].tolist()) <= {4, 5, 6}
+
+
+def test_a_share_is_the_same_documents_for_all_codecs_and_batches(
+    trained_codecs: dict[str, Codec], bios: list[str], tmp_path: Path
+) -> None:
+    """So development losses can be compared."""
+    found = []
+    for name, codec in trained_codecs.items():
+        (tmp_path / name).mkdir()
+        store = TokenStore.write(codec, bios, tmp_path / name)
+        found += [read_back(Batches(store, batch_bytes=size, share=0.1, seed=3)) for size in (256, 4096)]
+    assert all(each == found[0] for each in found)
+    assert sum(found[0].values()) == round(0.1 * len(bios))
+
+
 def test_shards_part_the_rows_and_keep_the_bytes() -> None:
     """Two processes read different rows of one batch; one without a row reads a row that counts nothing."""
     window = Window(np.arange(6).reshape(3, 2), np.arange(6).reshape(3, 2), 6, True)

@@ -100,6 +100,8 @@ class Batches:
             documents.
         windows_per_segment: A document of more windows is read as several segments side by side; None reads every
             document from its start to its end, as scoring does.
+        share: How much of the corpus to read: a random sample of its segments, short and long ones in proportion. The
+            same for every codec, and for every size of a batch.
         seed: Of the shuffle.
     """
 
@@ -110,12 +112,14 @@ class Batches:
         batch_bytes: int | None = None,
         window_bytes: int | None = None,
         windows_per_segment: int | None = WINDOWS_PER_SEGMENT,
+        share: float = 1.0,
         seed: int = 0,
     ) -> None:
         self.store = store
         self.batch_bytes = batch_bytes or suitable_batch_bytes(store)
         self.window_bytes = window_bytes or suitable_window_bytes(store)
         self.windows_per_segment = windows_per_segment
+        self.share = share
         self.seed = seed
 
     def epoch(self, number: int, start: int = 0) -> Iterator[list[Window]]:
@@ -143,6 +147,8 @@ class Batches:
         rng = np.random.default_rng([self.seed, number])
         for documents in _groups(len(self.store), rng):
             segments = _cut(self.store, documents, self.window_bytes, self.windows_per_segment)
+            if self.share < 1:
+                segments = _sampled(segments, self.share, rng)
             batches = _batched(segments, self.batch_bytes, rng)
             yield from map(segments.take, islice(batches, start, None))
             start = max(0, start - len(batches))
@@ -212,6 +218,15 @@ def _groups(count: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]
     for drawn in np.array_split(blocks, groups):
         documents = (drawn[:, None] * DOCUMENTS_PER_BLOCK + np.arange(DOCUMENTS_PER_BLOCK)).ravel()
         yield documents[documents < count]  # the last block may not be full
+
+
+def _sampled(segments: Segments, share: float, rng: np.random.Generator) -> Segments:
+    """Return some segments, at even distances in the order of their lengths: chance leaves no length out."""
+    count = max(1, round(share * len(segments)))
+    order = rng.permutation(len(segments))
+    order = order[np.argsort((segments.windows * segments.width)[order], kind="stable")]
+    places = (np.arange(count) + rng.random()) * len(segments) / count
+    return segments.take(order[places.astype(np.int64)])
 
 
 def _batched(segments: Segments, batch_bytes: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:

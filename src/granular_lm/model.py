@@ -56,6 +56,7 @@ LABELS = {
     "seconds": "seconds of training",
     "valid_bpb": "development bits per byte",
     "valid_bytes": "development bytes",
+    "valid_documents_trained_on": "distinct development documents that were trained on",
     "sharpness": "factor on the logits",
     "test_bpb": "test bits per byte",
 }

@@ -254,6 +254,11 @@ def _warn(model: "LanguageModel", work: Path, max_time: float | None) -> None:
         rates = {name: rate for name, rate in about["options"].items() if name.endswith("learning_rate") and rate}
         lower = " ".join(f"--{name.replace('_', '-')} {rate / 10:g}" for name, rate in rates.items())
         warn(f"no update made the model better than the one it began with, which is kept; try {lower}")
+    if shared := about["valid_documents_trained_on"]:
+        warn(
+            f"{shared:,} distinct development documents were trained on, too: the model looks better than it is. "
+            "granular-lm data split makes parts that have none in common."
+        )
     if about["valid_bpb"] > BITS_OF_A_BYTE:
         held_out = f"the {about['valid_bytes']:,} bytes of held-out text that it was judged by"
         warn(f"the model is worse than a guess on {held_out}; give more text, or a longer budget.")
@@ -275,7 +280,7 @@ def _tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
     speed = about["bytes_seen"] / max(about["seconds"], 1e-9)
     print_facts(
         {
-            "development bits per byte": f"{about['valid_bpb']:.4f}",
+            "development bits per byte": f"{about['valid_bpb']:.4f} on {about['valid_bytes'] / 1000:,.0f} kB",
             **({"test bits per byte": f"{about['test_bpb']:.4f}"} if "test_bpb" in about else {}),
             "codec": f"{model.codec.name}, {model.codec.vocab_size} ids",
             "network": f"{shape.num_layers} x {shape.hidden_size}, {model.num_parameters:,} parameters",

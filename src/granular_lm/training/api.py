@@ -116,7 +116,7 @@ def train(
         )
         if checkpoint is not None:
             trainer.resume(checkpoint)
-        return _trained(trainer, stores[0], train_documents, base)
+        return _trained(trainer, stores[0], train_documents, valid_documents, base)
 
 
 def fit(
@@ -133,7 +133,7 @@ def fit(
     with tempfile.TemporaryDirectory() as folder:
         stores = _encode(codec, train_documents, valid_documents, Path(folder))
         trainer = Trainer(config, *stores, budget=budget, options=options, on_step=on_step)
-        return _trained(trainer, stores[0], train_documents)
+        return _trained(trainer, stores[0], train_documents, valid_documents)
 
 
 def _check_types(**given: tuple[object, Any]) -> None:
@@ -223,13 +223,18 @@ def _encode(
 
 
 def _trained(
-    trainer: Trainer, store: TokenStore, documents: Iterable[str], base: LanguageModel | None = None
+    trainer: Trainer,
+    store: TokenStore,
+    documents: Iterable[str],
+    valid_documents: Iterable[str],
+    base: LanguageModel | None = None,
 ) -> LanguageModel:
     """Train, and return the model with what its card says of the training."""
     trainer.run()
     assert trainer.best_weights is not None
     state = trainer.state
     known, num_valid = _remembered(documents)
+    held_out, _ = _remembered(filter(None, valid_documents))  # the empty one says nothing
     about = {
         "documents": len(store),
         "distinct_documents": len(known),
@@ -245,6 +250,7 @@ def _trained(
         "precision": trainer.precision,
         "valid_bpb": state.best_valid_bpb,
         "valid_bytes": state.evaluated_bytes,
+        "valid_documents_trained_on": len(held_out & known),
         "sharpness": round(state.best_sharpness, 4),
         "ended": trainer.ended,
         "options": asdict(trainer.options),

@@ -14,19 +14,18 @@ LARGER = 8  # times the batch and the window of training: without gradients they
 
 
 class DevelopmentSet:
-    """A seeded sample of the development documents, the same at each evaluation.
+    """A seeded sample of the development documents: the same at each evaluation, whatever the codec and the batches.
 
     Only a document of many windows is cut into segments that start from the zero state.
+
+    Attributes:
+        num_bytes: Of all development documents.
     """
 
     def __init__(self, store: TokenStore, *, batch_bytes: int, window_bytes: int, seed: int) -> None:
-        self._batches = Batches(
-            store,
-            batch_bytes=LARGER * batch_bytes,
-            window_bytes=LARGER * window_bytes,
-            windows_per_segment=WINDOWS_PER_SEGMENT,
-            seed=seed,
-        )
+        self.num_bytes = int(store.num_bytes.sum())
+        self._store, self._seed = store, seed
+        self._batch_bytes, self._window_bytes = LARGER * batch_bytes, LARGER * window_bytes
 
     def read(self, parallel: Parallel, max_bytes: int, sharpness: float) -> tuple[Surprise, int]:
         """Return what a network makes of documents of about ``max_bytes``, and how many bytes those were.
@@ -37,15 +36,23 @@ class DevelopmentSet:
             sharpness: What its logits are multiplied by.
         """
         total, num_bytes = Surprise(), 0
-        for windows in self._batches.epoch(0):
+        for windows in self._sample(max_bytes).epoch(0):
             states = parallel.zero_states()
             for window in windows:
                 of_window, states = parallel.surprise(window, states, sharpness)
                 total += of_window
                 num_bytes += window.num_bytes
-                if num_bytes >= max_bytes:
-                    return total, num_bytes
         return total, num_bytes
+
+    def _sample(self, max_bytes: int) -> Batches:
+        return Batches(
+            self._store,
+            batch_bytes=self._batch_bytes,
+            window_bytes=self._window_bytes,
+            windows_per_segment=WINDOWS_PER_SEGMENT,
+            share=max_bytes / max(self.num_bytes, 1),
+            seed=self._seed,
+        )
 
 
 def affordable_bytes(expected: float) -> int:
