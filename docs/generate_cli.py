@@ -15,15 +15,16 @@ HEAD = f"""<!-- Made by docs/generate_cli.py; change the help texts in src/granu
 
 # The command line
 
-Every command takes `--json`: then stdout holds JSON and nothing else.
+Every command that prints a result takes `--json`: then stdout holds JSON and nothing else.
 Progress goes to stderr, and only when that is a terminal.
 
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | something you can mend, said in one line on stderr; `codec check` found a broken property; stdout was closed |
+| 1 | something you can mend, said in one line on stderr; stdout was closed |
+| 1 | `codec check` found a broken property; `train` diverged; `compare` lacks a job, or what was to be equal is not |
 | 2 | wrong usage |
-| 130 | interrupted; `train` keeps its best model instead and exits with 0 |
+| 130 | interrupted; `train`, once it has begun, keeps its best model instead and exits with 0 |
 
 `{NAME} --version` prints the version; `-h` after any command prints its help.
 """

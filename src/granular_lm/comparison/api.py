@@ -65,7 +65,8 @@ def compare(
         max_bytes: Budget in bytes read by each job. With none of the three, 60 seconds a job.
         preset: A network shape, one of `granular_lm.weights.PRESETS`.
         network: Changes to single values of that shape.
-        options: Learning rate, batch size and the like; its seed is replaced by 0 to ``seeds - 1``.
+        options: Learning rate, batch size and the like; its seed is replaced by 0 to ``seeds - 1``, and ``patience``
+            is refused.
         trials: How many settings of learning rate and dropout each codec tries, on the development documents, with the
             budget of a job each.
         prove: Compress the test documents with each model, decompress them, and compare.

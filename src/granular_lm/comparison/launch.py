@@ -39,7 +39,7 @@ class Launch:
         launcher: ``"local"``, ``"dask"`` or ``"slurm"``.
         jobs: Processes on this machine, for ``"local"``.
         scheduler: Address of the Dask scheduler, such as ``"tcp://host:8786"``.
-        shard: ``(i, n)``: run the jobs i, i + n, i + 2 n, ... alone, counted from 1, and compare nothing.
+        shard: ``(i, n)``: run the jobs i, i + n, i + 2 n, ... alone, counted from 1, and compare those.
         slurm: Parameters of the cluster, as submitit names them: ``{"slurm_partition": "cpu", "cpus_per_task": 4}``.
 
     Raises:

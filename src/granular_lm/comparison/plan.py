@@ -101,6 +101,10 @@ class Plan:
         is_given = any(value is not None for value in budget.values())
         if match == "time" and is_given and budget["max_time"] is None:
             raise OptionError("match='time' holds seconds equal; give max_time, not a number of bytes or passes.")
+        if options is not None and options.patience is not None:
+            raise OptionError(
+                f"patience={options.patience} would end jobs early, and nothing would be held equal; leave it out."
+            )
         shape = ModelConfig.preset(preset, vocab_size=1, **(network or {})).to_dict()
         settings = asdict(options or TrainingOptions())
         del shape["vocab_size"], settings["seed"]

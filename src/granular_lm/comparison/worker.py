@@ -161,7 +161,7 @@ def _train(
     ended = model.training["ended"]
     if ended == "interrupted":
         raise KeyboardInterrupt
-    if ended not in ("budget", "patience"):
+    if ended != "budget":
         raise TrainingError(f"training {ended}")
     return model, curve
 
