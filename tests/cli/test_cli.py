@@ -291,6 +291,21 @@ def test_an_interrupt_is_130(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     assert (code, err) == (130, "granular-lm: interrupted.\n")
 
 
+def test_an_interrupt_while_the_program_starts_is_130() -> None:
+    """Ctrl-C in the moment that the imports take is no traceback either."""
+    program = (
+        "import sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+        "from granular_lm.cli import main\n"
+        "main(['--help'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "granular-lm: interrupted.\n")
+
+
 def test_a_reader_that_goes_away_is_no_traceback() -> None:
     """`granular-lm data bios | head -1` ends quietly."""
     command = f"{sys.executable} -m granular_lm data bios -n 20000 | head -n 1"

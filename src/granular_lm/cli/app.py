@@ -6,12 +6,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from granular_lm.cli import codec, collect, compare, compress, data, decompress, sample, score, train
+from granular_lm.cli import INTERRUPTED, codec, collect, compare, compress, data, decompress, sample, score, train
 from granular_lm.cli.errors import exit_code, message
 from granular_lm.cli.output import warn
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 and the number of SIGINT."""
 
 app = typer.Typer(
     name="granular-lm",
@@ -52,8 +49,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(collect.app, name="collect")
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command and exit: 0 done, 1 something the user can mend, 2 wrong usage, 130 interrupted."""
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit, as `granular_lm.cli.main` says."""
     handlers = {sys.stdin: "surrogateescape", sys.stdout: "backslashreplace", sys.stderr: "backslashreplace"}
     for stream, errors in handlers.items():
         if hasattr(stream, "reconfigure"):
