@@ -66,7 +66,7 @@ def compare(
     max_time: options.MaxTime = None,
     epochs: options.Epochs = None,
     max_bytes: options.MaxBytes = None,
-    preset: options.Preset = "small",
+    preset: options.Preset = "auto",
     embedding_dim: options.EmbeddingDim = None,
     hidden_size: options.HiddenSize = None,
     num_layers: options.NumLayers = None,

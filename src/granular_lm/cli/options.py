@@ -55,7 +55,7 @@ MaxTime = Annotated[
 ]
 Epochs = Annotated[float | None, typer.Option(metavar="N", help="Budget as passes over the training documents.")]
 MaxBytes = Annotated[int | None, _in_bytes("Budget as bytes read: 500k, 5M, 1G.")]
-Preset = Annotated[str, typer.Option(help="Network shape: tiny, small, medium, large or seed; train also takes auto.")]
+Preset = Annotated[str, typer.Option(help="Network shape: auto, tiny, small, medium, large or seed.")]
 EmbeddingDim = Annotated[int | None, typer.Option(metavar="E", help="Width of the embedding, if not the preset's.")]
 HiddenSize = Annotated[int | None, typer.Option(metavar="H", help="Width of the LSTM layers, if not the preset's.")]
 NumLayers = Annotated[int | None, typer.Option(metavar="L", help="Number of LSTM layers, if not the preset's.")]

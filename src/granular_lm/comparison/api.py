@@ -31,7 +31,7 @@ def compare(
     max_time: float | None = None,
     epochs: float | None = None,
     max_bytes: int | None = None,
-    preset: str = "small",
+    preset: str = "auto",
     network: Mapping[str, Any] | None = None,
     options: "TrainingOptions | None" = None,
     trials: int = 0,
@@ -63,7 +63,8 @@ def compare(
             read as much as it can.
         epochs: Budget in passes over the training documents.
         max_bytes: Budget in bytes read by each job. With none of the three, 60 seconds a job.
-        preset: A network shape, one of `granular_lm.weights.PRESETS`.
+        preset: A network shape, one of `granular_lm.weights.PRESETS`, or ``"auto"``: ``"small"``, with the dropout, the
+            weight decay and Muon's learning rate that suit what is read, the same for all codecs.
         network: Changes to single values of that shape.
         options: Learning rate, batch size and the like; its seed is replaced by 0 to ``seeds - 1``, and ``patience``
             is refused.

@@ -1,7 +1,7 @@
 """What a comparison is asked to do, and the jobs that follow from it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from granular_lm.checks import check_integer
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from granular_lm.training import Budget, TrainingOptions
 
 DEFAULT_SECONDS = 60.0
+DROPOUTS = ("dropout", "weight_dropout")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +60,7 @@ class Plan:
         budget: Of each job.
         network: Settings of `ModelConfig`, the vocabulary left out, at the first width.
         options: Settings of `TrainingOptions`, the seed left out.
+        left_open: Which of both are chosen when it is known how much is read.
         trials: How many settings are tried for each entry.
         measures: What is done with each model beside scoring the test documents.
     """
@@ -70,6 +72,7 @@ class Plan:
     budget: "Budget"
     network: dict[str, Any]
     options: dict[str, Any]
+    left_open: Sequence[str]
     trials: int
     measures: Measures
 
@@ -94,6 +97,7 @@ class Plan:
             OptionError: A setting is out of range, or excludes another.
         """
         from granular_lm.training import Budget, TrainingOptions
+        from granular_lm.training.recipe import AUTO, REFERENCE
 
         check_match(match)
         check_integer("seeds", seeds, least=1, most=TRIAL_SEED)
@@ -101,12 +105,14 @@ class Plan:
         is_given = any(value is not None for value in budget.values())
         if match == "time" and is_given and budget["max_time"] is None:
             raise OptionError("match='time' holds seconds equal; give max_time, not a number of bytes or passes.")
-        if options is not None and options.patience is not None:
+        network, options = network or {}, options or TrainingOptions()
+        if options.patience is not None:
             raise OptionError(
                 f"patience={options.patience} would end jobs early, and nothing would be held equal; leave it out."
             )
-        shape = ModelConfig.preset(preset, vocab_size=1, **(network or {})).to_dict()
-        settings = asdict(options or TrainingOptions())
+        left_open = [name for name in DROPOUTS if name not in network] + options.left_to_auto()
+        shape = ModelConfig.preset(REFERENCE if preset == AUTO else preset, vocab_size=1, **network).to_dict()
+        settings = asdict(options)
         del shape["vocab_size"], settings["seed"]
         return cls(
             match=match,
@@ -116,9 +122,26 @@ class Plan:
             budget=Budget.of(**budget) if is_given else Budget(seconds=DEFAULT_SECONDS),
             network=shape,
             options=settings,
+            left_open=left_open if preset == AUTO else [],
             trials=trials,
             measures=measures,
         )
+
+    def settled(self, num_bytes: int, corpus_bytes: int) -> "Plan":
+        """Return the plan with what was left open: as `train` chooses it, and the same for all codecs.
+
+        Args:
+            num_bytes: What each job reads.
+            corpus_bytes: Of the training documents.
+        """
+        from granular_lm.training.recipe import recipe_for
+
+        width = self.network["hidden_size"]
+        recipe = asdict(recipe_for(num_bytes, corpus_bytes, is_time=False, hidden_size=width))
+        chosen = {name: recipe[name] for name in self.left_open}
+        network = {name: chosen.get(name, value) for name, value in self.network.items()}
+        options = {name: chosen.get(name, value) for name, value in self.options.items()}
+        return replace(self, network=network, options=options, left_open=[])
 
     @property
     def entries(self) -> list[Entry]:

@@ -85,6 +85,9 @@ class Run:
         shapes = self.plan.shapes(self.trained)
         budget = self._budget(shapes)
         self.max_bytes = budget.max_bytes
+        if self.plan.left_open:  # where seconds are held equal, by what the slowest reads in them
+            self.plan = self.plan.settled(self.max_bytes or self._affordable(shapes), self.data["train"]["bytes"])
+            shapes = self.plan.shapes(self.trained)
         entries = [entry for entry in self.plan.entries if entry.name in shapes]
         return {
             entry: self.plan.job(self.trained[str(entry.spec)], entry.spec, shapes[entry.name], budget, self.hashes)
