@@ -10,20 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from granular_lm.cli import options
-from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json, warn
+from granular_lm.cli.output import warn
 from granular_lm.cli.reading import how_to_read
+from granular_lm.cli.train_summary import tell, warn_of
 from granular_lm.interrupts import noted_interrupts
 
-LATE = 1.5
-"""So many times the budget of time is more than the last update may take."""
-
-BITS_OF_A_BYTE = 8
 CURVE_FILES = {"learning-curve.svg", "metrics.jsonl"}
 
 if TYPE_CHECKING:
     from granular_lm.model import LanguageModel
     from granular_lm.training.options import Callback
-    from granular_lm.weights import ModelConfig
 
 
 def train(
@@ -163,8 +159,8 @@ def train(
     has_diverged = model.training["ended"].startswith("diverged")
     if model.training["ended"] != "interrupted" and not has_diverged:
         shutil.rmtree(work, ignore_errors=True)
-    _warn(model, work, max_time)
-    _tell(model, output, json=json)
+    warn_of(model, work, max_time)
+    tell(model, output, json=json)
     if has_diverged:
         raise typer.Exit(1)
 
@@ -242,72 +238,3 @@ def _write(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, *,
         write_metrics(curve, work / "metrics.jsonl")
         picture = learning_curve_svg(curve, title=output.resolve().name)
         (work / "learning-curve.svg").write_text(picture, encoding="utf-8")
-
-
-def _warn(model: "LanguageModel", work: Path, max_time: float | None) -> None:
-    """Say what did not go as planned."""
-    about = model.training
-    if about["ended"] != "budget":
-        how = "was interrupted" if about["ended"] == "interrupted" else f"ended {about['ended'].rstrip('.')}"
-        warn(f"training {how}; the best weights are kept.")
-    if "base" in about and not about["best_update"]:
-        rates = {name: rate for name, rate in about["options"].items() if name.endswith("learning_rate") and rate}
-        lower = " ".join(f"--{name.replace('_', '-')} {rate / 10:g}" for name, rate in rates.items())
-        warn(f"no update made the model better than the one it began with, which is kept; try {lower}")
-    if shared := about["valid_documents_trained_on"]:
-        warn(
-            f"{shared:,} distinct development documents were trained on, too: the model looks better than it is. "
-            "granular-lm data split makes parts that have none in common."
-        )
-    if about["valid_bpb"] > BITS_OF_A_BYTE:
-        held_out = f"the {about['valid_bytes']:,} bytes of held-out text that it was judged by"
-        warn(f"the model is worse than a guess on {held_out}; give more text, or a longer budget.")
-    if max_time is not None and about["seconds"] > LATE * max_time:
-        late = f"training took {about['seconds']:.0f} s instead of {max_time:g} s: other programs keep the cores busy"
-        warn(f"{late}, and its threads wait for each other; set OMP_NUM_THREADS to fewer than there are cores.")
-    if work.is_dir():
-        warn("to go on, give the same command with --resume.")
-
-
-def _tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
-    about = model.training
-    peak_memory = peak_memory_bytes()
-    if json:
-        more = {"output": str(output), "parameters": model.num_parameters, "peak_memory_bytes": peak_memory}
-        print_json({**more, **about})
-        return
-    shape = model.config
-    speed = about["bytes_seen"] / max(about["seconds"], 1e-9)
-    print_facts(
-        {
-            "development bits per byte": f"{about['valid_bpb']:.4f} on {about['valid_bytes'] / 1000:,.0f} kB",
-            **({"test bits per byte": f"{about['test_bpb']:.4f}"} if "test_bpb" in about else {}),
-            "codec": f"{model.codec.name}, {model.codec.vocab_size} ids",
-            "network": f"{shape.num_layers} x {shape.hidden_size}, {model.num_parameters:,} parameters",
-            "dropout": _dropout(shape),
-            "learning rates": _rates(about["options"]),
-            "weight decay": f"{about['options']['weight_decay']:g}",
-            **_calibration(about["sharpness"]),
-            "read": f"{about['bytes_seen'] / 1e6:.2f} MB in {about['updates']:,} updates, {about['seconds']:.0f} s",
-            **({"speed": f"{speed / 1000:.1f} kB/s"} if about["seconds"] else {}),
-            **({"peak memory": f"{peak_memory / 1e6:,.0f} MB"} if peak_memory else {}),
-            "model": output,
-            "next": f"granular-lm sample {output}",
-        }
-    )
-
-
-def _rates(used: dict[str, Any]) -> str:
-    """Return the peak learning rates as text."""
-    of_matrices = used["matrix_learning_rate"]
-    return f"{used['learning_rate']:g}" + (f", {of_matrices:g} for the LSTM" if of_matrices else "")
-
-
-def _dropout(shape: "ModelConfig") -> str:
-    of_weights = f", {shape.weight_dropout:g} of the recurrent weights" if shape.weight_dropout else ""
-    return f"{shape.dropout:g}{of_weights}"
-
-
-def _calibration(factor: float) -> dict[str, str]:
-    is_told = f"{factor:.2f}" != "1.00"  # less is next to nothing
-    return {"calibration": f"logits times {factor:.2f}, which suits the development text"} if is_told else {}
