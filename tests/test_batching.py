@@ -1,6 +1,7 @@
 """Documents to batches: nothing lost, nothing doubled, the same for every codec."""
 
 import hashlib
+import math
 from collections import Counter
 from pathlib import Path
 
@@ -212,8 +213,8 @@ def test_a_share_has_short_and_long_documents_in_proportion(tmp_path: Path, seed
     store = TokenStore.write(ByteCodec(), documents, tmp_path)
     lengths = np.array([len(each) for each in read_back(Batches(store, batch_bytes=4096, share=0.05, seed=seed))])
     assert len(lengths) == 50
-    assert lengths.mean() == pytest.approx(500.5, rel=0.03)
-    assert set(np.histogram(lengths, bins=10, range=(1, 1001))[0].tolist()) <= {4, 5, 6}
+    assert lengths.mean() == pytest.approx(500.5, rel=0.05)
+    assert set(np.histogram(lengths, bins=10, range=(1, 1001))[0].tolist()) <= {3, 4, 5, 6, 7}
 
 
 def test_a_share_is_the_same_documents_for_all_codecs_and_batches(
@@ -226,7 +227,36 @@ def test_a_share_is_the_same_documents_for_all_codecs_and_batches(
         store = TokenStore.write(codec, bios, tmp_path / name)
         found += [read_back(Batches(store, batch_bytes=size, share=0.1, seed=3)) for size in (256, 4096)]
     assert all(each == found[0] for each in found)
-    assert sum(found[0].values()) == round(0.1 * len(bios))
+    assert sum(found[0].values()) == math.ceil(0.1 * len(bios))
+
+
+@pytest.mark.parametrize(("less", "more"), [(0.1, 0.101), (0.01, 0.3), (0.5, 1.0)])
+def test_a_larger_share_has_all_of_a_smaller_one(bios: list[str], tmp_path: Path, less: float, more: float) -> None:
+    """So runs that can afford different samples are still judged by the same documents, as far as those go."""
+    store = TokenStore.write(ByteCodec(), bios, tmp_path)
+    smaller, larger = (read_back(Batches(store, share=share, seed=3)) for share in (less, more))
+    assert smaller < larger
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_a_share_is_of_every_group_and_of_every_long_document(tmp_path: Path) -> None:
+    """A corpus may be planned in groups, and a document cut into segments."""
+    store = TokenStore.write(ByteCodec(), ["x" * 640, *("ab" * 8 for _ in range(127))], tmp_path)
+    batches = Batches(store, batch_bytes=64, window_bytes=16, windows_per_segment=2, share=0.5)
+    documents = np.concatenate([batch.document for batch in batches.plan(0)])
+    whole = Batches(store, batch_bytes=64, window_bytes=16, windows_per_segment=2)
+    every = np.concatenate([batch.document for batch in whole.plan(0)])
+    assert len(documents) == pytest.approx(len(every) / 2, abs=2)
+    assert np.count_nonzero(documents == 0) == pytest.approx(np.count_nonzero(every == 0) / 2, abs=2)
+
+
+@given(count=st.integers(1, 300), seed=st.integers(0, 9))
+def test_any_beginning_of_a_spread_is_even(count: int, seed: int) -> None:
+    """Nothing is left out, and of the first k numbers no tenth of all has more than its part and four."""
+    order = batching._spread(count, np.random.default_rng(seed))
+    assert sorted(order) == list(range(count))
+    for size in range(1, count + 1):
+        assert np.bincount(order[:size] * 10 // count).max() <= size / 10 + 4
 
 
 def test_shards_part_the_rows_and_keep_the_bytes() -> None:

@@ -12,6 +12,7 @@ A corpus of more than a million documents is planned a million at a time, so tha
 Shape letters: N segments, B rows of a batch, T tokens of a window.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -100,8 +101,8 @@ class Batches:
             documents.
         windows_per_segment: A document of more windows is read as several segments side by side; None reads every
             document from its start to its end, as scoring does.
-        share: How much of the corpus to read: a random sample of its segments, short and long ones in proportion. The
-            same for every codec, and for every size of a batch.
+        share: How much of the corpus to read: a random sample of its segments, short and long ones in proportion,
+            the same for every codec and every size of a batch.
         seed: Of the shuffle.
     """
 
@@ -221,12 +222,24 @@ def _groups(count: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]
 
 
 def _sampled(segments: Segments, share: float, rng: np.random.Generator) -> Segments:
-    """Return some segments, at even distances in the order of their lengths: chance leaves no length out."""
-    count = max(1, round(share * len(segments)))
+    """Return some segments, spread evenly over their lengths; a larger share has all of a smaller one."""
     order = rng.permutation(len(segments))
     order = order[np.argsort((segments.windows * segments.width)[order], kind="stable")]
-    places = (np.arange(count) + rng.random()) * len(segments) / count
-    return segments.take(order[places.astype(np.int64)])
+    return segments.take(order[_spread(len(order), rng)[: math.ceil(share * len(order))]])
+
+
+def _spread(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return the numbers below ``count`` in an order of which any beginning is spread evenly over them.
+
+    Those are numbers with their bits reversed, moved by one at random. Source: van der Corput 1935.
+    """
+    bits = (count - 1).bit_length()
+    numbers = np.arange(2**bits)
+    reverse = np.zeros_like(numbers)
+    for bit in range(bits):
+        reverse |= (numbers >> bit & 1) << (bits - 1 - bit)
+    order: NDArray[np.int64] = (reverse + rng.integers(2**bits)) % 2**bits
+    return order[order < count]
 
 
 def _batched(segments: Segments, batch_bytes: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:

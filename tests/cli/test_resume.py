@@ -17,7 +17,7 @@ import pytest
 import granular_lm as glm
 from granular_lm.cli import main
 from granular_lm.cli import train as train_command
-from granular_lm.cli.train_summary import warn_of
+from granular_lm.cli.train_summary import warn_about
 from granular_lm.corpus.bios import generate_bios
 
 SHAPE = ["--hidden-size", "32", "--dropout", "0.1", "--max-bytes", "150k", "--precision", "fp32"]
@@ -112,7 +112,7 @@ def test_a_run_that_took_too_long_says_why(
     """Other programs are the likely reason."""
     model = glm.LanguageModel.from_pretrained("bios-byte")
     model.training |= {"ended": "budget", "seconds": seconds, "valid_bpb": 1.5}
-    warn_of(model, tmp_path / "none", 100.0)
+    warn_about(model, tmp_path / "none", 100.0)
     assert ("training took 200 s instead of 100 s" in capsys.readouterr().err) == is_told
 
 

@@ -20,8 +20,10 @@ from granular_lm.comparison.report import render_report
 from granular_lm.comparison.table import pairs_table, results_table
 from granular_lm.errors import CodecError, CorpusError, OptionError, OutputExistsError, TrainingError
 from granular_lm.training import TrainingOptions
+from granular_lm.training.recipe import recipe_for
 from plugins import install
 
+LEFT_OPEN = ("dropout", "weight_dropout", "weight_decay", "matrix_learning_rate")
 CODECS = ("byte", "char:min_count=3", "spm:vocab_size=400")
 TINY: dict[str, Any] = {
     "network": {"hidden_size": 24, "embedding_dim": 12},
@@ -263,7 +265,7 @@ def test_a_folder_of_something_else_is_refused(bios: list[str], tmp_path: Path) 
         ({"match": "time", "max_bytes": None, "max_time": 1.0, "launch": Launch(jobs=2)}, "quiet machine"),
         ({"match": "time", "max_bytes": None, "max_time": 1.0, "launch": Launch(shard=(1, 2))}, "quiet machine"),
         ({"seeds": 0}, "seeds=0"),
-        ({"preset": "xxl"}, "xxl"),
+        ({"preset": "xxl"}, "xxl.*auto, tiny"),
         ({"sizes": (0,)}, "sizes=0"),
         ({"sizes": (8, 8)}, "twice"),
         ({"trials": -1}, "trials=-1"),
@@ -278,6 +280,22 @@ def test_settings_out_of_range_are_refused(bios: list[str], changes: dict[str, A
     """Before anything is trained."""
     with pytest.raises(OptionError, match=problem):
         glm.compare(bios, ["byte"], **{**TINY, **changes})
+
+
+@pytest.mark.parametrize("budget", [{"max_bytes": 50_000}, {"max_bytes": None, "max_time": 1.0, "match": "time"}])
+def test_jobs_are_trained_as_suits_the_passes(bios: list[str], tmp_path: Path, budget: dict[str, Any]) -> None:
+    """As `train` would, the same for all codecs; and more of the comparison finds the jobs that are done."""
+    asked = {**TINY, **budget, "output": tmp_path / "out"}
+    first = glm.compare(bios[:60], ["byte", "char"], **asked)
+    jobs = {path.parent.name: json.loads(path.read_text()) for path in (tmp_path / "out").glob("jobs/*/job.json")}
+    recipe = recipe_for(50_000, first.data["train"]["bytes"], is_time=False)
+    assert (len(jobs), recipe.dropout > 0) == (2, True)
+    for job in jobs.values():
+        chosen = {**job["network"], **job["options"]}
+        assert {name: chosen[name] for name in LEFT_OPEN} == {name: getattr(recipe, name) for name in LEFT_OPEN}
+    glm.compare(bios[:60], ["byte", "char", "char:min_count=9"], **asked)
+    names = {path.name for path in (tmp_path / "out" / "jobs").iterdir()}
+    assert (len(names), names > set(jobs)) == (3, True)
 
 
 @pytest.mark.parametrize("documents", [[], ["one"], ["same", "same", "same"]])

@@ -15,6 +15,7 @@ import torch
 import granular_lm as glm
 from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
+from granular_lm.corpus import document_set
 from granular_lm.errors import CorpusError, OptionError, TrainingError
 from granular_lm.text import to_bytes
 from granular_lm.token_store import TokenStore
@@ -339,6 +340,16 @@ def test_a_model_knows_what_it_was_trained_on(bios: list[str]) -> None:
     tuned = glm.train(words(200), base=model, max_bytes=2000, options=FP32, validation=words(20, seed=3))
     assert tuned.documents is not None
     assert all(to_bytes(text) in tuned.documents for text in [*bios[50:], *words(200)])
+    assert tuned.training["valid_documents_trained_on"] == len(set(words(20, seed=3)) & set(words(200)))
+    judged = glm.train(words(200), base=model, max_bytes=2000, options=FP32, validation=[*bios[50:60], ""])
+    assert judged.training["valid_documents_trained_on"] == len(set(bios[50:60]))
+
+
+def test_fingerprints_that_agree_by_chance_are_no_shared_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among millions of documents some always do."""
+    monkeypatch.setattr(document_set, "_fingerprint", lambda data: b"alike")
+    model = glm.train(words(50), max_bytes=1000, network=SMALL, options=FP32, validation=["another", words(50)[0]])
+    assert model.training["valid_documents_trained_on"] == 1
 
 
 def test_documents_may_come_from_an_iterator(bios: list[str]) -> None:

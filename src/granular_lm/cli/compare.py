@@ -66,7 +66,13 @@ def compare(
     max_time: options.MaxTime = None,
     epochs: options.Epochs = None,
     max_bytes: options.MaxBytes = None,
-    preset: options.Preset = "auto",
+    preset: Annotated[
+        str,
+        typer.Option(
+            help="Network shape: tiny, small, medium, large, seed, or auto: small, with dropout, weight decay and "
+            "Muon's rate by what is read."
+        ),
+    ] = "auto",
     embedding_dim: options.EmbeddingDim = None,
     hidden_size: options.HiddenSize = None,
     num_layers: options.NumLayers = None,

@@ -55,7 +55,7 @@ MaxTime = Annotated[
 ]
 Epochs = Annotated[float | None, typer.Option(metavar="N", help="Budget as passes over the training documents.")]
 MaxBytes = Annotated[int | None, _in_bytes("Budget as bytes read: 500k, 5M, 1G.")]
-Preset = Annotated[str, typer.Option(help="Network shape: auto, tiny, small, medium, large or seed.")]
+Preset = Annotated[str, typer.Option(help="Network shape: tiny, small, medium, large, seed, or auto by budget.")]
 EmbeddingDim = Annotated[int | None, typer.Option(metavar="E", help="Width of the embedding, if not the preset's.")]
 HiddenSize = Annotated[int | None, typer.Option(metavar="H", help="Width of the LSTM layers, if not the preset's.")]
 NumLayers = Annotated[int | None, typer.Option(metavar="L", help="Number of LSTM layers, if not the preset's.")]
@@ -68,8 +68,8 @@ TieEmbeddings = Annotated[
 ]
 Optimizer = Annotated[str | None, typer.Option(help="muon (AdamW for all but the LSTM's matrices) or adamw.")]
 LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of AdamW: 0.028, alone 0.016.")]
-MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon: 0.035, or by auto.")]
-WeightDecay = Annotated[float | None, typer.Option(help="Weight decay of all matrices: 0.01, or what auto chooses.")]
+MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon: 0.035; auto chooses one.")]
+WeightDecay = Annotated[float | None, typer.Option(help="Weight decay of all matrices: 0.01; auto chooses one.")]
 EvalEvery = Annotated[int | None, _in_bytes("Bytes read between two looks at the development loss.")]
 BatchBytes = Annotated[
     int | None, _in_bytes("Bytes that one update reads; by default 1024 to 2048, by the lengths of documents.")

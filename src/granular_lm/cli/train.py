@@ -12,7 +12,7 @@ import typer
 from granular_lm.cli import options
 from granular_lm.cli.output import warn
 from granular_lm.cli.reading import how_to_read
-from granular_lm.cli.train_summary import tell, warn_of
+from granular_lm.cli.train_summary import print_summary, warn_about
 from granular_lm.interrupts import noted_interrupts
 
 CURVE_FILES = {"learning-curve.svg", "metrics.jsonl"}
@@ -159,8 +159,8 @@ def train(
     has_diverged = model.training["ended"].startswith("diverged")
     if model.training["ended"] != "interrupted" and not has_diverged:
         shutil.rmtree(work, ignore_errors=True)
-    warn_of(model, work, max_time)
-    tell(model, output, json=json)
+    warn_about(model, work, max_time)
+    print_summary(model, output, json=json)
     if has_diverged:
         raise typer.Exit(1)
 

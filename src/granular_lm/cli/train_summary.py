@@ -15,7 +15,7 @@ LATE = 1.5
 BITS_OF_A_BYTE = 8
 
 
-def warn_of(model: "LanguageModel", work: Path, max_time: float | None) -> None:
+def warn_about(model: "LanguageModel", work: Path, max_time: float | None) -> None:
     """Say what did not go as planned, on stderr.
 
     Args:
@@ -46,7 +46,7 @@ def warn_of(model: "LanguageModel", work: Path, max_time: float | None) -> None:
         warn("to go on, give the same command with --resume.")
 
 
-def tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
+def print_summary(model: "LanguageModel", output: Path, *, json: bool) -> None:
     """Print what came of a training, and the next command to type.
 
     Args:
@@ -64,7 +64,7 @@ def tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
     speed = about["bytes_seen"] / max(about["seconds"], 1e-9)
     print_facts(
         {
-            "development bits per byte": f"{about['valid_bpb']:.4f} on {about['valid_bytes'] / 1000:,.0f} kB",
+            "development bits per byte": f"{about['valid_bpb']:.4f} on {_size(about['valid_bytes'])}",
             **({"test bits per byte": f"{about['test_bpb']:.4f}"} if "test_bpb" in about else {}),
             "codec": f"{model.codec.name}, {model.codec.vocab_size} ids",
             "network": f"{shape.num_layers} x {shape.hidden_size}, {model.num_parameters:,} parameters",
@@ -79,6 +79,10 @@ def tell(model: "LanguageModel", output: Path, *, json: bool) -> None:
             "next": f"granular-lm sample {output}",
         }
     )
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes:,} bytes" if num_bytes < 10_000 else f"{num_bytes / 1000:,.0f} kB"
 
 
 def _rates(used: dict[str, Any]) -> str:

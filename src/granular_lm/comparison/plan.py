@@ -60,7 +60,7 @@ class Plan:
         budget: Of each job.
         network: Settings of `ModelConfig`, the vocabulary left out, at the first width.
         options: Settings of `TrainingOptions`, the seed left out.
-        left_open: Which of both are chosen when it is known how much is read.
+        left_open: Names in ``network`` and ``options`` of what `settled` is to choose.
         trials: How many settings are tried for each entry.
         measures: What is done with each model beside scoring the test documents.
     """
@@ -97,9 +97,10 @@ class Plan:
             OptionError: A setting is out of range, or excludes another.
         """
         from granular_lm.training import Budget, TrainingOptions
-        from granular_lm.training.recipe import AUTO, REFERENCE
+        from granular_lm.training.recipe import AUTO, REFERENCE, check_preset
 
         check_match(match)
+        check_preset(preset)
         check_integer("seeds", seeds, least=1, most=TRIAL_SEED)
         check_integer("trials", trials, least=0)
         is_given = any(value is not None for value in budget.values())
@@ -128,7 +129,7 @@ class Plan:
         )
 
     def settled(self, num_bytes: int, corpus_bytes: int) -> "Plan":
-        """Return the plan with what was left open: as `train` chooses it, and the same for all codecs.
+        """Return the plan with what was left open: as `train` does for so many bytes, and the same for all codecs.
 
         Args:
             num_bytes: What each job reads.
@@ -136,8 +137,7 @@ class Plan:
         """
         from granular_lm.training.recipe import recipe_for
 
-        width = self.network["hidden_size"]
-        recipe = asdict(recipe_for(num_bytes, corpus_bytes, is_time=False, hidden_size=width))
+        recipe = asdict(recipe_for(num_bytes, corpus_bytes, is_time=False))
         chosen = {name: recipe[name] for name in self.left_open}
         network = {name: chosen.get(name, value) for name, value in self.network.items()}
         options = {name: chosen.get(name, value) for name, value in self.options.items()}

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from granular_lm.training import Budget
 
 
+USUAL_SPEED = 50_000  # bytes a second
+"""What the network of the default reads on two cores: where seconds are held equal, jobs have to be the same ones when
+more of the comparison is asked for, so this is not measured."""
+
 GONE = "its result is not in the folder of the comparison"
 NOT_LOSSLESS = "it does not give a document back as it was, so its bits per byte would mean nothing"
 
@@ -85,9 +89,9 @@ class Run:
         shapes = self.plan.shapes(self.trained)
         budget = self._budget(shapes)
         self.max_bytes = budget.max_bytes
-        if self.plan.left_open:  # where seconds are held equal, by what the slowest reads in them
-            self.plan = self.plan.settled(self.max_bytes or self._affordable(shapes), self.data["train"]["bytes"])
-            shapes = self.plan.shapes(self.trained)
+        num_bytes = self.max_bytes or round(USUAL_SPEED * (self.plan.budget.seconds or 0))
+        self.plan = self.plan.settled(num_bytes, self.data["train"]["bytes"])
+        shapes = self.plan.shapes(self.trained)
         entries = [entry for entry in self.plan.entries if entry.name in shapes]
         return {
             entry: self.plan.job(self.trained[str(entry.spec)], entry.spec, shapes[entry.name], budget, self.hashes)

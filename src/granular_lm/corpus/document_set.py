@@ -55,9 +55,6 @@ class DocumentSet(Container[object]):
     def __or__(self, other: "DocumentSet") -> "DocumentSet":
         return DocumentSet(np.union1d(self._fingerprints, other._fingerprints))
 
-    def __and__(self, other: "DocumentSet") -> "DocumentSet":
-        return DocumentSet(np.intersect1d(self._fingerprints, other._fingerprints, assume_unique=True))
-
     def save(self, path: Path) -> None:
         """Write the fingerprints one after another."""
         with replaced_file(path) as written:

@@ -234,7 +234,7 @@ def _trained(
     assert trainer.best_weights is not None
     state = trainer.state
     known, num_valid = _remembered(documents)
-    held_out, _ = _remembered(filter(None, valid_documents))  # the empty one says nothing
+    before = DocumentSet.of([]) if base is None or base.documents is None else base.documents
     about = {
         "documents": len(store),
         "distinct_documents": len(known),
@@ -250,7 +250,7 @@ def _trained(
         "precision": trainer.precision,
         "valid_bpb": state.best_valid_bpb,
         "valid_bytes": state.evaluated_bytes,
-        "valid_documents_trained_on": len(held_out & known),
+        "valid_documents_trained_on": _num_trained_on(valid_documents, documents, known, before),
         "sharpness": round(state.best_sharpness, 4),
         "ended": trainer.ended,
         "options": asdict(trainer.options),
@@ -259,8 +259,25 @@ def _trained(
         about["base"] = {"weights": weights_hash(base.weights), "documents": base.training.get("documents")}
     model = LanguageModel(trainer.codec, trainer.network.config, trainer.best_weights, training=about, documents=known)
     if base is not None:  # a base that does not know its documents would let copies of them pass for new strings
-        model.documents = None if base.documents is None else known | base.documents
+        model.documents = None if base.documents is None else known | before
     return model
+
+
+def _num_trained_on(
+    valid_documents: Iterable[str], documents: Iterable[str], known: DocumentSet, before: DocumentSet
+) -> int:
+    """Return how many distinct development documents were trained on; an empty one says nothing, and does not count.
+
+    Args:
+        valid_documents: The development documents.
+        documents: What was trained on. It is read once more where fingerprints agree: among millions some do by chance.
+        known: The set of those.
+        before: What the model knew that training went on from.
+    """
+    raw = set(filter(None, map(to_bytes, valid_documents)))
+    suspects = {each for each in raw if each in known}
+    again = suspects.intersection(map(to_bytes, documents)) if suspects else set()
+    return len(again | {each for each in raw if each in before})
 
 
 def _remembered(documents: Iterable[str]) -> tuple[DocumentSet, int]:

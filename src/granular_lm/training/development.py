@@ -1,6 +1,6 @@
 """The development loss: which documents an evaluation reads, and what they cost."""
 
-from granular_lm.batching import Batches
+from granular_lm.batching import Batches, Window
 from granular_lm.token_store import TokenStore
 from granular_lm.training.calibration import Surprise
 from granular_lm.training.parallel import Parallel
@@ -14,45 +14,43 @@ LARGER = 8  # times the batch and the window of training: without gradients they
 
 
 class DevelopmentSet:
-    """A seeded sample of the development documents: the same at each evaluation, whatever the codec and the batches.
+    """A seeded sample of the development documents, whatever the codec and the size of a batch.
 
     Only a document of many windows is cut into segments that start from the zero state.
-
-    Attributes:
-        num_bytes: Of all development documents.
     """
 
     def __init__(self, store: TokenStore, *, batch_bytes: int, window_bytes: int, seed: int) -> None:
-        self.num_bytes = int(store.num_bytes.sum())
         self._store, self._seed = store, seed
         self._batch_bytes, self._window_bytes = LARGER * batch_bytes, LARGER * window_bytes
+        self._sample: list[list[Window]] = []
 
     def read(self, parallel: Parallel, max_bytes: int, sharpness: float) -> tuple[Surprise, int]:
-        """Return what a network makes of documents of about ``max_bytes``, and how many bytes those were.
+        """Return what a network makes of the sample, and how many bytes that has.
 
         Args:
             parallel: The network.
-            max_bytes: How much to read.
-            sharpness: What its logits are multiplied by.
+            max_bytes: About how much to read; the first call decides for all.
+            sharpness: What the network's logits are multiplied by.
         """
-        total, num_bytes = Surprise(), 0
-        for windows in self._sample(max_bytes).epoch(0):
+        self._sample = self._sample or self._drawn(max_bytes)
+        total = Surprise()
+        for windows in self._sample:
             states = parallel.zero_states()
             for window in windows:
                 of_window, states = parallel.surprise(window, states, sharpness)
                 total += of_window
-                num_bytes += window.num_bytes
-        return total, num_bytes
+        return total, sum(window.num_bytes for windows in self._sample for window in windows)
 
-    def _sample(self, max_bytes: int) -> Batches:
-        return Batches(
+    def _drawn(self, max_bytes: int) -> list[list[Window]]:
+        batches = Batches(
             self._store,
             batch_bytes=self._batch_bytes,
             window_bytes=self._window_bytes,
             windows_per_segment=WINDOWS_PER_SEGMENT,
-            share=max_bytes / max(self.num_bytes, 1),
+            share=max_bytes / self._store.num_bytes.sum(),
             seed=self._seed,
         )
+        return list(batches.epoch(0))
 
 
 def affordable_bytes(expected: float) -> int:

@@ -97,8 +97,7 @@ def choose(
         OptionError: No preset has that name, or a change is out of range.
     """
     vocab_size = store.codec.vocab_size
-    if preset not in (AUTO, *PRESETS):
-        raise OptionError(f"no preset is named {preset!r}; accepted: {', '.join((AUTO, *PRESETS))}.")
+    check_preset(preset)
     if preset != AUTO:
         return ModelConfig.preset(preset, vocab_size=vocab_size, **changes), options
     reference = ModelConfig.preset(REFERENCE, vocab_size=vocab_size)
@@ -113,6 +112,12 @@ def choose(
     shape = {name: getattr(chosen, name) for name in ("hidden_size", "dropout", "weight_dropout")}
     options = replace(options, **{name: getattr(chosen, name) for name in options.left_to_auto()})
     return ModelConfig.from_dict({**reference.to_dict(), **shape, **changes}), options
+
+
+def check_preset(preset: str) -> None:
+    """Raise `OptionError` unless a preset has that name, ``"auto"`` being one."""
+    if preset not in (AUTO, *PRESETS):
+        raise OptionError(f"no preset is named {preset!r}; accepted: {', '.join((AUTO, *PRESETS))}.")
 
 
 def recipe_for(budget_bytes: float, corpus_bytes: int, *, is_time: bool, hidden_size: int | None = None) -> Recipe:
