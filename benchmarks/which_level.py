@@ -3,7 +3,7 @@
     python benchmarks/which_level.py CORPUS [--match data|time] [--folder FOLDER] [-o FILE]
 
 Bytes, characters and subwords of three vocabularies, three seeds each, one layer of 256 units: with the documents held
-equal (five passes), or 60 seconds of training. Each model's test documents are compressed and decompressed, and summed
+equal (five passes), or 30 seconds of training. Each model's test documents are compressed and decompressed, and summed
 over 16 tokenisations. Everything that `compare` knows is written, to results/which_level-NAME-MATCH.json, but for the
 longest lists; no text of the corpus is in it. In FOLDER lie the models and the report; what is done there already is
 not done again.
@@ -17,7 +17,7 @@ from results import FOLDER, benchmark_parser, write_results
 
 CODECS = ("byte", "char", "spm:vocab_size=512", "spm:vocab_size=1000", "spm:vocab_size=4000")
 SEEDS = 3
-BUDGETS: dict[str, dict[str, float]] = {"data": {"epochs": 5}, "time": {"max_time": 60.0}}
+BUDGETS: dict[str, dict[str, float]] = {"data": {"epochs": 5}, "time": {"max_time": 30.0}}
 TOKENISATIONS = 16
 LEFT_OUT = ("curve", "sample_bytes", "bits_by_position")
 
