@@ -12,7 +12,6 @@ A corpus of more than a million documents is planned a million at a time, so tha
 Shape letters: N segments, B rows of a batch, T tokens of a window.
 """
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -149,7 +148,7 @@ class Batches:
         for documents in _groups(len(self.store), rng):
             segments = _cut(self.store, documents, self.window_bytes, self.windows_per_segment)
             if self.share < 1:
-                segments = _sampled(segments, self.share, rng)
+                segments = _sampled(segments, self.store.num_bytes[segments.document], self.share, rng)
             batches = _batched(segments, self.batch_bytes, rng)
             yield from map(segments.take, islice(batches, start, None))
             start = max(0, start - len(batches))
@@ -221,11 +220,21 @@ def _groups(count: int, rng: np.random.Generator) -> Iterator[NDArray[np.int64]]
         yield documents[documents < count]  # the last block may not be full
 
 
-def _sampled(segments: Segments, share: float, rng: np.random.Generator) -> Segments:
-    """Return some segments, spread evenly over their lengths; a larger share has all of a smaller one."""
+def _sampled(segments: Segments, document_bytes: NDArray[np.int64], share: float, rng: np.random.Generator) -> Segments:
+    """Return some segments, spread evenly over their lengths; a larger share has all of a smaller one.
+
+    Args:
+        segments: All of them.
+        document_bytes: Of the document that each is from, shape (N,).
+        share: How many of the bytes there should be at least.
+        rng: What decides.
+    """
+    num_bytes = document_bytes / np.bincount(segments.document)[segments.document]
     order = rng.permutation(len(segments))
-    order = order[np.argsort((segments.windows * segments.width)[order], kind="stable")]
-    return segments.take(order[_spread(len(order), rng)[: math.ceil(share * len(order))]])
+    order = order[np.argsort(num_bytes[order], kind="stable")]
+    order = order[_spread(len(order), rng)]
+    enough = np.searchsorted(np.cumsum(num_bytes[order]), share * num_bytes.sum())
+    return segments.take(order[: int(enough) + 1])
 
 
 def _spread(count: int, rng: np.random.Generator) -> NDArray[np.int64]:

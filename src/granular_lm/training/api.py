@@ -274,10 +274,9 @@ def _num_trained_on(
         known: The set of those.
         before: What the model knew that training went on from.
     """
-    raw = set(filter(None, map(to_bytes, valid_documents)))
-    suspects = {each for each in raw if each in known}
+    suspects = {raw for raw in map(to_bytes, valid_documents) if raw and (raw in known or raw in before)}
     again = suspects.intersection(map(to_bytes, documents)) if suspects else set()
-    return len(again | {each for each in raw if each in before})
+    return len(again | {raw for raw in suspects if raw in before})
 
 
 def _remembered(documents: Iterable[str]) -> tuple[DocumentSet, int]:
