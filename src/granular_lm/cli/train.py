@@ -83,25 +83,10 @@ def train(
     json: options.Json = False,
 ) -> None:
     """Train a model. The budget is a time, a number of passes, or a number of bytes; five minutes if none is given."""
-    from granular_lm.corpus.held_out import apart_from
-    from granular_lm.corpus.lock import read_locked
-    from granular_lm.errors import OutputExistsError
-    from granular_lm.files import refuse_existing
-
-    work = output.resolve().parent / f"{output.resolve().name}.training"
-    if not _is_interrupted(output):
-        refuse_existing(output)
-    elif not resume:
-        raise OutputExistsError(f"{output} is the model of an unfinished run; go on with --resume, or remove it first.")
-    share = _share(valid)
-    names = [*data, *([valid] if share is None else []), *filter(None, [test])]
-    how = how_to_read(names, field=field, column=column, file_format=file_format, whole_file=whole_file)
-    documents = read_locked(data, **how)
-    validation = read_locked([valid], **how) if share is None else share
-    test_documents = _with_text(test, read_locked([test], **how)) if test else None
-    if test_documents is not None:
-        documents = apart_from(documents, test_documents, "test")
-
+    work = _work_folder(output, resume=resume)
+    documents, validation, test_documents = _read(
+        data, valid, test, field=field, column=column, file_format=file_format, whole_file=whole_file
+    )
     with noted_interrupts() as interrupted:  # what is half loaded fails in odd ways, with a traceback
         from accelerate import PartialState
 
@@ -163,6 +148,36 @@ def train(
     print_summary(model, output, json=json)
     if has_diverged:
         raise typer.Exit(1)
+
+
+def _work_folder(output: Path, *, resume: bool) -> Path:
+    """Return where a run keeps what it can be gone on with, if its model may be written."""
+    from granular_lm.errors import OutputExistsError
+    from granular_lm.files import refuse_existing
+
+    if not _is_interrupted(output):
+        refuse_existing(output)
+    elif not resume:
+        raise OutputExistsError(f"{output} is the model of an unfinished run; go on with --resume, or remove it first.")
+    return output.resolve().parent / f"{output.resolve().name}.training"
+
+
+def _read(
+    data: list[str], valid: str, test: str | None, **how_named: Any
+) -> tuple[Iterable[str], Iterable[str] | float, list[str] | None]:
+    """Return the training documents, those for development or their share, and those for the test, if any."""
+    from granular_lm.corpus.held_out import apart_from
+    from granular_lm.corpus.lock import read_locked
+
+    share = _share(valid)
+    names = [*data, *([valid] if share is None else []), *filter(None, [test])]
+    how = how_to_read(names, **how_named)
+    documents = read_locked(data, **how)
+    validation = read_locked([valid], **how) if share is None else share
+    if not test:
+        return documents, validation, None
+    test_documents = _with_text(test, read_locked([test], **how))
+    return apart_from(documents, test_documents, "test"), validation, test_documents
 
 
 @contextmanager
