@@ -59,11 +59,8 @@ def test_train_with_files_for_validation_and_test(run: Run, corpus: Path, tmp_pa
         "train", corpus, "-o", tmp_path / "m", "--codec", "char:min_count=3", "--valid", corpus, "--test", test,
         "--epochs", "0.1", "--json", *TINY,
     )  # fmt: skip
-    assert (code, err) == (
-        0,
-        "granular-lm: 600 distinct development documents were trained on, too: the model looks better than it is. "
-        "granular-lm data split makes parts that have none in common.\n",
-    )
+    shared = "granular-lm: 600 distinct development documents were trained on, too: the model looks better than it is."
+    assert (code, err) == (0, f"{shared} granular-lm data split makes parts that have none in common.\n")
     told = json.loads(out)
     assert told["test_bpb"] == pytest.approx(told["valid_bpb"], rel=0.2)
     assert f"{told['test_bpb']:.4f}".rstrip("0") in (tmp_path / "m" / "README.md").read_text()
