@@ -117,6 +117,18 @@ def test_compare_prints_tables_and_where_the_report_is(run: Run, corpus: Path, t
     assert {"schema", "environment", "data", "results", "pairs", "baselines"} <= set(told)
 
 
+def test_compare_says_that_the_machine_was_busy(
+    run: Run, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it was timed to read so little that every job is done in less than half of its time."""
+    monkeypatch.setattr("granular_lm.comparison.run.affordable_bytes", lambda *_, **__: 3_000)
+    arguments = ["compare", corpus, "--codecs", "byte", "-o", tmp_path / "c", *TINY]
+    code, _, err = run(*arguments, "--max-time", "1m")
+    told = "of the 60 seconds it was given, because this machine was busy when it was timed; for more than 3,000 bytes"
+    assert (code, err.count("\n"), told in err) == (0, 1, True)
+    assert run(*arguments, "--max-bytes", "3k")[2] == ""
+
+
 def test_codec_commands(run: Run, corpus: Path, tmp_path: Path) -> None:
     """list, train, inspect and check, as text and as JSON."""
     assert [row["name"] for row in json.loads(run("codec", "list", "--json")[1])] == ["byte", "char", "spm"]

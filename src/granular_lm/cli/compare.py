@@ -132,6 +132,7 @@ def compare(
     from granular_lm.cli.progress import training_display
     from granular_lm.comparison import Launch
     from granular_lm.comparison import compare as compare_codecs
+    from granular_lm.comparison.wording import time_left_over
     from granular_lm.training import TrainingOptions
 
     settings = options.given(
@@ -178,6 +179,8 @@ def compare(
         print_json(comparison.to_dict())
     else:
         _show(comparison, output)
+    if left_over := time_left_over(comparison):
+        warn(left_over)
     for failure in comparison.failures:
         warn(_failed(failure))
     if comparison.failures:
