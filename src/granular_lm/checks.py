@@ -2,12 +2,18 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import fields
+from numbers import Integral, Number, Real
+from typing import TYPE_CHECKING
 
 from granular_lm.errors import OptionError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 
 def check_integer(name: str, value: object, *, least: int, most: float = math.inf) -> None:
-    """Raise `OptionError` unless ``value`` is an int from ``least`` to ``most``, a bool not being one.
+    """Raise `OptionError` unless ``value`` is a whole number from ``least`` to ``most``, a bool not being one.
 
     Examples:
         >>> check_integer("seed", 3, least=0)
@@ -16,7 +22,7 @@ def check_integer(name: str, value: object, *, least: int, most: float = math.in
             ...
         granular_lm.errors.OptionError: seed=-1 is not accepted; give a whole number of at least 0.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
         accepted = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
         raise OptionError(f"{name}={value!r} is not accepted; give a whole number {accepted}.")
 
@@ -37,5 +43,33 @@ def check_number(name: str, value: object, accepted: str, *, within: Callable[[f
             ...
         granular_lm.errors.OptionError: rate='0.1' is not accepted; give a number above 0.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not (math.isfinite(value) and within(value)):
+    if isinstance(value, bool) or not isinstance(value, Real) or not _is_within(value, within):
         raise OptionError(f"{name}={value!r} is not accepted; give {accepted}.")
+
+
+def _is_within(value: Real, within: Callable[[float], bool]) -> bool:
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
+    return math.isfinite(number) and within(number)
+
+
+def take_plain_numbers(settings: "DataclassInstance") -> None:
+    """Turn numbers of numpy among the fields of a dataclass into Python's: they are added up, and written as JSON.
+
+    Examples:
+        >>> from dataclasses import dataclass
+        >>> import numpy as np
+        >>> @dataclass(frozen=True)
+        ... class Settings:
+        ...     seed: int
+        ...     def __post_init__(self):
+        ...         take_plain_numbers(self)
+        >>> Settings(seed=np.int64(3))
+        Settings(seed=3)
+    """
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, Number) and hasattr(value, "item"):
+            object.__setattr__(settings, field.name, value.item())

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
-from granular_lm.checks import check_integer, check_number
+from granular_lm.checks import check_integer, check_number, take_plain_numbers
 from granular_lm.errors import ModelError, OptionError
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -59,6 +59,7 @@ class ModelConfig:
     tie_embeddings: bool = False
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         for name in ("vocab_size", "embedding_dim", "hidden_size", "num_layers"):
             check_integer(name, getattr(self, name), least=1, most=MOST)
         for name in ("dropout", "weight_dropout"):

@@ -1,7 +1,9 @@
 """What a comparison is asked to do."""
 
+import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from granular_lm.comparison.job import Measures
@@ -47,3 +49,23 @@ def test_what_is_given_stays() -> None:
     named = plan_of("medium", None, None)
     assert named.settled(4_000_000, 40_000) == named
     assert named.network["dropout"] == 0.1
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    """A plan with them is written as JSON like any other."""
+    whole: Any = np.int64(3)
+    plan = Plan.of(
+        "byte",
+        match="data",
+        seeds=whole,
+        sizes=np.array([8, 16]),  # type: ignore[arg-type]
+        budget={"max_time": None, "epochs": whole, "max_bytes": None},
+        options=TrainingOptions(batch_bytes=whole),
+        trials=whole,
+        measures=Measures(marginal=whole),
+        preset="small",
+        network={"embedding_dim": np.int64(8)},
+    )
+    told = json.loads(json.dumps(plan.to_dict()))
+    assert (told["seeds"], told["trials"], told["marginal"], told["sizes"]) == (3, 3, 3, [8, 16])
+    assert (told["options"]["batch_bytes"], told["budget"]["epochs"], told["network"]["embedding_dim"]) == (3, 3.0, 8)

@@ -5,6 +5,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -239,6 +240,17 @@ def test_impossible_options_are_refused(generator: Generator, options: dict[str,
     with pytest.raises(OptionError, match="n=1000000"):
         generator.continuations(n=1000000)
     assert generator.sample_batch(0) == []
+
+
+def test_numbers_of_numpy_are_numbers(generator: Generator) -> None:
+    """They draw what Python's draw."""
+    numbers: list[Any] = [*map(np.int64, (1, 2, 3, 20)), np.float32(0.5)]
+    one, two, three, twenty, half = numbers
+    sample = generator.sample(seed=three, max_bytes=twenty, temperature=half, top_k=three)
+    assert sample_fields(sample) == sample_fields(generator.sample(seed=3, max_bytes=20, temperature=0.5, top_k=3))
+    batch = generator.sample_batch(three, seed=one)
+    assert "".join(generator.stream(index=two, seed=one)) == batch[2].text
+    assert len(generator.continuations(n=three)) == 3
 
 
 def test_each_option_has_a_default_and_a_type() -> None:

@@ -25,9 +25,11 @@ def test_progress_in_each_unit(budget: Budget, expected: float) -> None:
     assert budget.progress(seconds=3, bytes_seen=100, corpus_bytes=200) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("limits", [{}, {"epochs": 1, "seconds": 3}, {"epochs": 0}, {"max_bytes": -5}])
+@pytest.mark.parametrize(
+    "limits", [{}, {"epochs": 1, "seconds": 3}, {"epochs": 0}, {"max_bytes": -5}, {"max_bytes": 10**400}]
+)
 def test_a_budget_is_one_positive_number(limits: dict[str, float]) -> None:
-    """None, two, zero and negative budgets are refused."""
+    """None, two, zero, negative and endless budgets are refused."""
     with pytest.raises(OptionError):
         Budget(**limits)  # type: ignore[arg-type]
 

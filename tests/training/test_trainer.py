@@ -55,6 +55,27 @@ def test_it_learns_a_tiny_language() -> None:
     assert model.training["valid_bpb"] == pytest.approx(glm.bits_per_byte(model.score(words(60, seed=1))), abs=1e-3)
 
 
+def test_numbers_of_numpy_are_numbers(bios: list[str], tmp_path: Path) -> None:
+    """They train what Python's train, and the model can be written."""
+    of_numpy = glm.train(
+        bios[:100],
+        max_bytes=np.int64(2_000),  # type: ignore[arg-type]
+        network={"hidden_size": np.int64(8), "dropout": np.float32(0.25)},
+        options=TrainingOptions(seed=np.int64(1), learning_rate=np.float32(0.5), precision="fp32"),  # type: ignore[arg-type]
+        validation=np.float32(0.25),  # type: ignore[arg-type]
+    )
+    of_numpy.save_pretrained(tmp_path / "model")
+    plain = glm.train(
+        bios[:100],
+        max_bytes=2_000,
+        network={"hidden_size": 8, "dropout": 0.25},
+        options=TrainingOptions(seed=1, learning_rate=0.5, precision="fp32"),
+        validation=0.25,
+    )
+    written = glm.LanguageModel.from_pretrained(tmp_path / "model")
+    assert all(np.array_equal(values, plain.weights[name]) for name, values in written.weights.items())
+
+
 @pytest.mark.parametrize("window_bytes", [16, 256])
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_the_development_loss_is_the_scorers(

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Any, Self
 
-from granular_lm.checks import check_integer
+from granular_lm.checks import check_integer, take_plain_numbers
 
 DIGEST_LENGTH = 12
 
@@ -79,6 +79,7 @@ class Measures:
     marginal: int = 0
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         check_integer("marginal", self.marginal, least=0, most=10_000)
 
 

@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from granular_lm.checks import check_integer
+from granular_lm.checks import check_integer, take_plain_numbers
 from granular_lm.comparison.environment import num_cores
 from granular_lm.comparison.job import Job, Measures, digest
 from granular_lm.comparison.worker import do, perform
@@ -53,6 +53,7 @@ class Launch:
     slurm: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         if self.launcher not in LAUNCHERS:
             raise OptionError(f"launcher={self.launcher!r} is not accepted; give one of: {', '.join(LAUNCHERS)}.")
         check_integer("jobs", self.jobs, least=1)

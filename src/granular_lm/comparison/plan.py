@@ -117,14 +117,14 @@ class Plan:
         del shape["vocab_size"], settings["seed"]
         return cls(
             match=match,
-            seeds=seeds,
+            seeds=int(seeds),
             specs=CodecSpec.parse_list(codecs if isinstance(codecs, str) else ",".join(codecs)),
             sizes=_checked_sizes(sizes, shape),
             budget=Budget.of(**budget) if is_given else Budget(seconds=DEFAULT_SECONDS),
             network=shape,
             options=settings,
             left_open=left_open if preset == AUTO else [],
-            trials=trials,
+            trials=int(trials),
             measures=measures,
         )
 
@@ -210,10 +210,10 @@ class Plan:
 
 
 def _checked_sizes(sizes: Sequence[int] | None, shape: Mapping[str, Any]) -> list[int]:
-    if not sizes:
+    if sizes is None or len(sizes) == 0:
         return [shape["hidden_size"]]
     for size in sizes:
         check_integer("sizes", size, least=1)
     if len(set(sizes)) < len(sizes):
         raise OptionError(f"sizes={list(sizes)} names a width twice; give each once.")
-    return list(sizes)
+    return [int(size) for size in sizes]

@@ -57,8 +57,8 @@ def time_left_over(comparison: Comparison) -> str:
     if comparison.plan["match"] == "time" or seconds is None or slowest > MOST_LEFT_OVER * seconds:
         return ""
     return (
-        f"the slowest job took {slowest:.0f} of the {seconds:g} seconds it was given, because this machine was busy when it "
-        f"was timed; for more than {comparison.plan['max_bytes']:,} bytes each give --max-bytes or another --output."
+        f"the slowest job took {slowest:.0f} of its {seconds:g} seconds, because this machine was busy when timed; for "
+        f"more than {comparison.plan['max_bytes']:,} bytes each give --max-bytes or another --output."
     )
 
 

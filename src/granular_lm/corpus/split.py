@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import compress
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -134,7 +135,7 @@ def part_of_documents(
 def check_shares(valid: float, test: float) -> None:
     """Raise `OptionError` for a share that is not in [0, 1), or if shares leave nothing to train on."""
     for name, share in (("valid", valid), ("test", test)):
-        if not isinstance(share, int | float) or not 0 <= share < 1:
+        if not isinstance(share, Real) or not 0 <= share < 1:
             raise OptionError(f"{name}={share!r} is not accepted; give a share of at least 0 and below 1.")
     if valid + test >= 1:
         raise OptionError(

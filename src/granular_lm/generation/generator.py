@@ -114,7 +114,8 @@ class Generator:
                 raise OptionError(f"{name} judges a whole string, and a stream has none yet; call sample instead.")
         rules = Rules(self.model.codec, asked, data)
         prefix = Prefix(self.model, data, beam=asked.prompt_beam)
-        return stream_bytes(Drawing(self.model, rules, prefix, _streams(asked.any_seed(), [index])), rules, len(data))
+        drawing = Drawing(self.model, rules, prefix, _streams(asked.any_seed(), [int(index)]))
+        return stream_bytes(drawing, rules, len(data))
 
     def most_likely(
         self,

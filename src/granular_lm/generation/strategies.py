@@ -13,7 +13,7 @@ from numbers import Real
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.checks import check_integer
+from granular_lm.checks import check_integer, take_plain_numbers
 from granular_lm.errors import OptionError
 
 LogProbs = NDArray[np.float64]
@@ -116,6 +116,7 @@ class Strategy:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         given = self._temperatures
         if not given or not all(_is_number(each) and 0 <= each < math.inf for each in given):
             raise OptionError(f"temperature={self.temperature!r} is not accepted; give a number from 0 (greedy).")

@@ -197,7 +197,7 @@ def _hold_out(
     """Return training and development documents, on disk and to be read as often as needed."""
     place = _own_place(work)
     store = DocumentStore.write(documents, place / "documents")
-    if validation is not None and not isinstance(validation, float | int):
+    if isinstance(validation, Iterable):
         return store, DocumentStore.write(documents_of(validation), place / "validation")
     share = VALID_SHARE if validation is None else float(validation)
     if not 0 < share < 1:

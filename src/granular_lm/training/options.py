@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from granular_lm.checks import check_integer, check_number
+from granular_lm.checks import check_integer, check_number, take_plain_numbers
 from granular_lm.errors import OptionError
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class TrainingOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         if self.optimizer not in OPTIMIZERS:
             raise OptionError(f"optimizer={self.optimizer!r} is not accepted; give one of: {', '.join(OPTIMIZERS)}.")
         if self.optimizer == "adamw" and self.matrix_learning_rate is not None:

@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 
-from granular_lm.checks import check_number
+from granular_lm.checks import check_number, take_plain_numbers
 from granular_lm.errors import OptionError
 
 DEFAULT_SECONDS = 300.0
@@ -27,6 +28,7 @@ class Budget:
     max_bytes: int | None = None
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         limits = {"max_time": self.seconds, "epochs": self.epochs, "max_bytes": self.max_bytes}
         given = {name: value for name, value in limits.items() if value is not None}
         if len(given) != 1:
@@ -42,9 +44,9 @@ class Budget:
         """Return the budget that is given; five minutes if none is."""
         if max_time is None and epochs is None and max_bytes is None:
             max_time = DEFAULT_SECONDS
-        if isinstance(max_time, int):  # 40 and 40.0 are one budget, and have to be written alike
+        if isinstance(max_time, Integral):  # 40 and 40.0 are one budget, and have to be written alike
             max_time = float(max_time)
-        if isinstance(epochs, int):
+        if isinstance(epochs, Integral):
             epochs = float(epochs)
         return cls(seconds=max_time, epochs=epochs, max_bytes=max_bytes)
 

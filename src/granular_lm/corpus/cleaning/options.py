@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from granular_lm.checks import check_integer
+from granular_lm.checks import check_integer, take_plain_numbers
 from granular_lm.corpus.cleaning.scrubbing import check_kinds
 from granular_lm.errors import OptionError
 
@@ -45,6 +45,7 @@ class CleaningOptions:
     threshold: float = 0.8
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         check_kinds(self.scrub)
         check_integer("min_bytes", self.min_bytes, least=0)
         if self.max_bytes is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from granular_lm.checks import check_integer
+from granular_lm.checks import check_integer, take_plain_numbers
 from granular_lm.corpus.twitter.client import OutOfCreditError, Surroundings, XClient, bearer_token
 from granular_lm.corpus.twitter.journal import Journal, read_pages
 from granular_lm.corpus.twitter.pages import ENDPOINTS, Page, Request
@@ -64,6 +64,7 @@ class Limits:
     max_users: int | None = None
 
     def __post_init__(self) -> None:
+        take_plain_numbers(self)
         if self.max_cost is not None and not 0 < self.max_cost < math.inf:
             raise OptionError(f"max_cost={self.max_cost!r} is not accepted; give dollars above 0, such as 2.50.")
         if self.max_users is not None:
