@@ -101,7 +101,7 @@ def test_wrong_combinations_are_wrong_usage(run: Run, arguments: list[str], mess
     ("arguments", "code", "message"),
     [
         (["--snowball", ROOT], 2, "--max-users"),
-        (["--list", "77", "--max-cost", "0"], 2, "max_cost=0.0"),
+        (["--list", "77", "--max-cost", "0"], 2, "--max-cost 0.0"),
         (["--users", "missing.txt"], 1, "there is no file missing.txt"),
         (["--followers-of", "nobody"], 1, "followers of nobody: no user was found"),
     ],

@@ -103,10 +103,10 @@ def test_a_format_holds_for_all_fields(run: Run, posts: Path, tmp_path: Path) ->
         (["clean", "-", "-o", "out", "--carry", "id"], 1, "standard input has lines, which have no field 'id'"),
         (["split", "-", "-o", "out", "--format", "jsonl", "--group-by", "id"], 1, "standard input can be read once"),
         (["split", "lines.txt", "-o", "out", "--group-by", "id"], 1, "lines.txt has lines, which have no field 'id'"),
-        (["clean", "posts.jsonl", "-o", "out", "--jobs", "0"], 2, "jobs=0"),
+        (["clean", "posts.jsonl", "-o", "out", "--jobs", "0"], 2, "--jobs 0"),
         (["clean", "posts.jsonl", "-o", "posts.jsonl/out"], 1, "posts.jsonl"),
         (["split", "posts.jsonl", "-o", "out", "--group-by", "id"], 1, "no field 'id'"),
-        (["split", "posts.jsonl", "-o", "out", "--stratify", "size"], 2, "stratify='size'"),
+        (["split", "posts.jsonl", "-o", "out", "--stratify", "size"], 2, "--stratify 'size'"),
         (["split", "posts.jsonl", "-o", "out", "--group-by", "author"], 1, "part would be empty"),
     ],
 )

@@ -4,8 +4,10 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
-from granular_lm.cli.errors import exit_code, message
+from granular_lm.cli.app import app
+from granular_lm.cli.errors import as_typed, exit_code, message, option_names
 from granular_lm.errors import CorpusError, OptionError
 
 
@@ -29,7 +31,25 @@ from granular_lm.errors import CorpusError, OptionError
 )
 def test_what_the_user_can_mend_is_one_line(error: Exception, code: int, line: str) -> None:
     """With advice that fits: nobody has to make room where a right is missing."""
-    assert (exit_code(error), message(error)) == (code, line)
+    assert (exit_code(error), message(error, {"batch_bytes": "--batch-bytes"})) == (code, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "typed"),
+    [
+        ("max_bytes=0 is not accepted; give 1 or more.", "--max-bytes 0 is not accepted; give 1 or more."),
+        ("give max_bytes, or epochs=...", "give --max-bytes, or --epochs ..."),
+        ("novel=True is not accepted; leave novel out.", "--novel is not accepted; leave novel out."),
+        ("format='x', validation=2.0", "--format 'x', --valid 2.0"),
+        ("base=... brings it along", "--from ... brings it along"),
+        ("n=0", "--number 0"),
+        ("/a/max_bytes/b, 'max_bytes' and my_max_bytes=3 are", "/a/max_bytes/b, 'max_bytes' and my_max_bytes=3 are"),
+        ("epochs pass, vocab_size=3", "epochs pass, vocab_size=3"),
+    ],
+)
+def test_options_are_said_as_they_are_typed(line: str, typed: str) -> None:
+    """Whatever they are called in Python; words, paths and options of codecs stay."""
+    assert as_typed(line, option_names(typer.main.get_command(app))) == typed
 
 
 def test_a_bug_has_no_exit_code() -> None:

@@ -46,9 +46,9 @@ def test_line_ends_of_another_system_are_warned_of(run: Run, tmp_path: Path, cap
 @pytest.mark.parametrize(
     ("command", "names", "how", "problem"),
     [
-        (["data", "stats"], ["a.jsonl", "a.txt"], "--column", "column='bio' is not accepted: there is no table"),
-        (["score", "bios-byte"], ["a.jsonl"], "--column", "column='bio' is not accepted: there is no table"),
-        (["score", "bios-byte"], ["a.csv", "a.txt"], "--field", "field='bio' is not accepted: there is no .jsonl"),
+        (["data", "stats"], ["a.jsonl", "a.txt"], "--column", "--column 'bio' is not accepted: there is no table"),
+        (["score", "bios-byte"], ["a.jsonl"], "--column", "--column 'bio' is not accepted: there is no table"),
+        (["score", "bios-byte"], ["a.csv", "a.txt"], "--field", "--field 'bio' is not accepted: there is no .jsonl"),
     ],
 )
 def test_a_name_that_belongs_to_no_file_is_refused(

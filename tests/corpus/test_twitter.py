@@ -294,8 +294,8 @@ def test_a_price_is_what_the_pages_say(server: XServer, world: World, tmp_path: 
         ({"max_cost": 0.0}, "max_cost=0.0"),
         ({"max_cost": float("nan")}, "max_cost=nan"),
         ({"max_users": 0}, "max_users=0"),
-        ({"accept_x_terms": False}, "--accept-x-terms"),
-        ({"source": chosen_source(snowball="ada")}, "--max-users"),
+        ({"accept_x_terms": False}, "accept_x_terms=True"),
+        ({"source": chosen_source(snowball="ada")}, "give max_users"),
     ],
 )
 def test_wrong_options_are_refused(tmp_path: Path, options: dict[str, Any], message: str) -> None:

@@ -263,10 +263,13 @@ def test_a_base_model_is_gone_on_from(bios: list[str]) -> None:
     assert after < before
 
 
-@pytest.mark.parametrize("clash", [{"codec": "char"}, {"preset": "tiny"}, {"network": {"hidden_size": 8}}])
-def test_a_base_model_excludes_what_it_brings(bios: list[str], clash: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("clash", "named"),
+    [({"codec": "char"}, "codec"), ({"preset": "tiny"}, "preset"), ({"network": {"hidden_size": 8}}, "hidden_size")],
+)
+def test_a_base_model_excludes_what_it_brings(bios: list[str], clash: dict[str, Any], named: str) -> None:
     """Codec and network come with it."""
-    with pytest.raises(OptionError, match="base brings its own codec and network; leave out"):
+    with pytest.raises(OptionError, match=f"base=... brings its own codec and network; leave that out, or {named}=..."):
         glm.train(bios, base="bios-byte", max_bytes=100, **clash)
 
 

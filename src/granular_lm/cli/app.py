@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from granular_lm.cli import INTERRUPTED, codec, collect, compare, compress, data, decompress, sample, score, train
-from granular_lm.cli.errors import exit_code, message
+from granular_lm.cli.errors import exit_code, message, option_names
 from granular_lm.cli.output import warn
 
 app = typer.Typer(
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         code = exit_code(error)
         if code is None:
             raise
-        warn(message(error))
+        warn(message(error, option_names(typer.main.get_command(app))))
         sys.exit(code)
     except SystemExit as ended:  # typer ends everything with one, Ctrl-C within a command included
         if ended.code == INTERRUPTED:

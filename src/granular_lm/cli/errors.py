@@ -1,4 +1,8 @@
-"""The one table from exceptions to exit codes."""
+"""From exceptions to a line and an exit code."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from granular_lm.errors import GranularLMError, OptionError
 
@@ -15,14 +19,52 @@ def exit_code(error: Exception) -> int | None:
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), None)
 
 
-def message(error: Exception) -> str:
-    """Return an error in one line."""
+def message(error: Exception, options: Mapping[str, str]) -> str:
+    """Return an error in one line.
+
+    Args:
+        error: What was raised.
+        options: The options of the command line, by the names that they have in Python.
+    """
     if isinstance(error, OSError) and not isinstance(error, GranularLMError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}; {_advice(error)}."
     if isinstance(error, MemoryError):
         return "not enough memory; give less data at once."
-    return " ".join(str(error).split("\n"))
+    line = " ".join(str(error).split("\n"))
+    return as_typed(line, options) if isinstance(error, GranularLMError) else line
+
+
+def as_typed(line: str, options: Mapping[str, str]) -> str:
+    """Return a message of the library with the options as the command line has them.
+
+    Examples:
+        >>> as_typed("max_bytes=0 is not accepted.", {"max_bytes": "--max-bytes"})
+        '--max-bytes 0 is not accepted.'
+    """
+
+    def typed(match: re.Match[str]) -> str:
+        name, value = match.groups()
+        if not value and "_" not in name:  # a word like another
+            return match[0]
+        return options[name] + (" " if value == "=" else "")
+
+    names = "|".join(sorted(options, key=len, reverse=True))
+    return re.sub(rf"(?<![\w/.'-])({names})(=True\b|=|(?![\w/'-]))", typed, line)
+
+
+def option_names(command: Any) -> dict[str, str]:
+    """Return the options of a command of typer and of those below it, by the names that they have in Python."""
+    return dict(_option_names(command))
+
+
+def _option_names(command: Any) -> Iterator[tuple[str, str]]:
+    for parameter in command.params:
+        if parameter.param_type_name == "option":
+            longest = max(parameter.opts, key=len)
+            yield from ((name, longest) for name in (parameter.name, longest.lstrip("-").replace("-", "_")))
+    for below in getattr(command, "commands", {}).values():
+        yield from _option_names(below)
 
 
 def _advice(error: OSError) -> str:

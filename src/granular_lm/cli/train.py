@@ -29,9 +29,9 @@ def train(
         str | None,
         typer.Option(help="A codec, with options if wanted: spm:vocab_size=512,model=bpe. Default: byte."),
     ] = None,
-    valid: Annotated[
+    validation: Annotated[
         str,
-        typer.Option(metavar="FILE|SHARE", help="Development documents, or the share to hold out for that."),
+        typer.Option("--valid", metavar="FILE|SHARE", help="Development documents, or the share to hold out for that."),
     ] = "0.05",
     test: Annotated[
         str | None, typer.Option(metavar="FILE", help="Documents scored once at the end, none of them in DATA.")
@@ -84,8 +84,8 @@ def train(
 ) -> None:
     """Train a model. The budget is a time, a number of passes, or a number of bytes; five minutes if none is given."""
     work = _work_folder(output, resume=resume)
-    documents, validation, test_documents = _read(
-        data, valid, test, field=field, column=column, file_format=file_format, whole_file=whole_file
+    documents, valid_documents, test_documents = _read(
+        data, validation, test, field=field, column=column, file_format=file_format, whole_file=whole_file
     )
     with noted_interrupts() as interrupted:  # what is half loaded fails in odd ways, with a traceback
         from accelerate import PartialState
@@ -101,7 +101,7 @@ def train(
         model = train_model(
             documents,
             codec,
-            validation=validation,
+            validation=valid_documents,
             max_time=max_time,
             epochs=epochs,
             max_bytes=max_bytes,

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -89,7 +89,7 @@ def train(
     budget = Budget.of(max_time=max_time, epochs=epochs, max_bytes=max_bytes)
     options = options or TrainingOptions()
     base = LanguageModel.from_pretrained(base) if isinstance(base, str | Path) else base
-    _refuse_contradictions(base, codec, preset, network)
+    _refuse_contradictions(base, codec, preset, network or {})
     check_number("checkpoint_seconds", checkpoint_seconds, "0 or more seconds", within=lambda value: value >= 0)
     if resume and checkpoint_folder is None:
         raise OptionError("resume=True needs the checkpoint_folder of the run to go on with; give it, too.")
@@ -142,12 +142,13 @@ def _check_types(**given: tuple[object, Any]) -> None:
             raise OptionError(f"{name}={value!r:.60} is not accepted; give a {kind.__name__}.")
 
 
-def _refuse_contradictions(base: object, codec: object, preset: str, network: object) -> None:
+def _refuse_contradictions(base: object, codec: object, preset: str, network: Mapping[str, Any]) -> None:
     if base is None:
         return
-    for name, is_given in (("codec", codec is not None), ("preset", preset != AUTO), ("network", bool(network))):
-        if is_given:
-            raise OptionError(f"base brings its own codec and network; leave out {name}, or base.")
+    given = [*(["codec"] if codec is not None else []), *(["preset"] if preset != AUTO else []), *network]
+    if given:
+        names = ", ".join(f"{name}=..." for name in given)
+        raise OptionError(f"base=... brings its own codec and network; leave that out, or {names}")
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Budget:
         given = {name: value for name, value in limits.items() if value is not None}
         if len(given) != 1:
             met = ", ".join(f"{name}={value}" for name, value in given.items()) or "none"
-            raise OptionError(f"a budget is one of max_time, epochs and max_bytes; met: {met}.")
+            raise OptionError(f"a budget is one of max_time=..., epochs=... and max_bytes=...; met: {met}.")
         [(name, value)] = given.items()
         check_number(name, value, "a number above 0", within=lambda limit: limit > 0)
 

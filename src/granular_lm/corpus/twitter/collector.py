@@ -85,7 +85,7 @@ def collect(
     check_terms(accept_x_terms)
     limits = Limits(max_cost=max_cost, max_users=max_users)
     if max_users is None and isinstance(source, Snowball):
-        raise OptionError("a snowball has no end of its own; give max_users (--max-users), such as 1000.")
+        raise OptionError("a snowball has no end of its own; give max_users, such as 1000.")
     pages = folder / PAGES_FILE
     if not pages.exists():
         refuse_existing(folder)
@@ -112,5 +112,5 @@ def check_terms(are_accepted: bool) -> None:
     if not are_accepted:
         raise OptionError(
             f"X was asked nothing, since you have not accepted its terms; read {X_GUIDELINES}, and if you will keep to "
-            "them, give --accept-x-terms (accept_x_terms=True)."
+            "them, give accept_x_terms=True."
         )
