@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,22 @@ def test_writing_together_to_the_end(run: Run, monkeypatch: pytest.MonkeyPatch) 
     number = [each.text for each in offered].index("") + 1
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{number}\nnever read\n"))
     assert run("sample", "bios-byte", "--interactive", "--prompt", "coffee lover")[1] == "coffee lover\n"
+
+
+def test_an_interrupt_loses_no_string(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written together is printed, what was streamed ends its line, and the exit code says it was Ctrl-C."""
+
+    def until_interrupted(*pieces: str) -> Iterator[str]:
+        yield from pieces
+        raise KeyboardInterrupt
+
+    answers = until_interrupted(" a\n", " dog\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin.readline", lambda: next(answers))
+    code, out, err = run("sample", model, "--interactive", "--prompt", "I am")
+    assert (code, out, err[-26:]) == (130, "I am a dog\n", "granular-lm: interrupted.\n")
+    monkeypatch.setattr(Generator, "stream", lambda *_, **__: until_interrupted("I", " a"))
+    assert run("sample", model, "--stream")[:2] == (130, "I a\n")
 
 
 def test_a_text_that_ends_inside_a_character_is_completed(model: Path) -> None:

@@ -20,7 +20,7 @@ HELP = (
 
 
 def write_together(generator: Generator, prompt: str, options: SamplingOptions) -> None:
-    """Offer continuations until the string ends, then print it.
+    """Offer continuations until the string ends, then print it; after Ctrl-C, too, so that nothing is lost.
 
     What is offered goes to stderr, so that stdout has the string alone.
 
@@ -29,9 +29,20 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
         prompt: What the string begins with.
         options: Of drawing.
     """
-    data, before, draws = to_bytes(prompt), list[bytes](), count()  # no two draws are alike, with a seed either
     typer.echo(HELP, err=True)
+    steps = [to_bytes(prompt)]
+    try:
+        _write_on(generator, steps, options)
+    finally:
+        typer.echo(err=True)
+        typer.echo(decoded(steps[-1], "replace"))
+
+
+def _write_on(generator: Generator, steps: list[bytes], options: SamplingOptions) -> None:
+    """Ask for one step after another; the last of ``steps`` is the string so far."""
+    draws = count()  # no two are alike, with a seed either
     while True:
+        data = steps[-1]
         offered = generator.continuations(data, CHOICES)
         _show(data, offered)
         typer.echo("> ", err=True, nl=False)
@@ -40,17 +51,14 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
             break
         answer = line.rstrip("\n")
         if answer == BACK:
-            data = before.pop() if before else data
+            steps[1:] = steps[1:-1]
             continue
         added = _chosen(answer, offered)
         if added is None:
             added = _drawn(generator, data, options, index=next(draws))
         if not added:
             break
-        before.append(data)
-        data += added
-    typer.echo(err=True)
-    typer.echo(decoded(data, "replace"))
+        steps.append(data + added)
 
 
 def _show(data: bytes, offered: list[Continuation]) -> None:

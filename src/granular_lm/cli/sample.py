@@ -156,8 +156,12 @@ def _stream(generator: "Generator", n: int, prompt: str, asked: "SamplingOptions
     if asked["seed"] is None:
         asked["seed"] = secrets.randbits(64)  # one for all strings
     for index in range(n):
-        for piece in generator.stream(prompt, index=index, **asked):
-            typer.echo(piece, nl=False)
+        try:
+            for piece in generator.stream(prompt, index=index, **asked):
+                typer.echo(piece, nl=False)
+        except KeyboardInterrupt:
+            typer.echo()  # what is said of it begins a line
+            raise
         typer.echo()
 
 
