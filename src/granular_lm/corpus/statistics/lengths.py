@@ -20,7 +20,7 @@ class Lengths:
         max: Of the longest.
         p10: What a tenth of the documents do not exceed; p25, p75, p90 and p99 likewise.
         histogram: The first and the last length of each bin, and how many documents it has. All bins are equally
-            wide, but for one at the end that holds the longest hundredth, or less.
+            wide, but for one at the end, of the longest hundredth or the longest document.
     """
 
     mean: float
@@ -39,19 +39,19 @@ class Lengths:
         """Return the lengths of documents, given how many there are of each length; at least one."""
         values = np.array(sorted(counts), dtype=np.int64)
         ends = np.cumsum([counts[value] for value in values.tolist()])
-        last = int(ends[-1]) - 1
+        documents = int(ends[-1])
 
         def ranked(rank: int) -> int:
             return int(values[np.searchsorted(ends, rank, side="right")])
 
-        shares = {f"p{percent}": ranked(last * percent // 100) for percent in (10, 25, 75, 90, 99)}
+        shares = {f"p{percent}": ranked(-(-documents * percent // 100) - 1) for percent in (10, 25, 75, 90, 99)}
         return cls(
-            mean=sum(length * count for length, count in counts.items()) / (last + 1),
-            median=(ranked(last // 2) + ranked((last + 1) // 2)) / 2,
+            mean=sum(length * count for length, count in counts.items()) / documents,
+            median=(ranked((documents - 1) // 2) + ranked(documents // 2)) / 2,
             min=int(values[0]),
             max=int(values[-1]),
             **shares,
-            histogram=_histogram(counts, int(values[0]), shares["p99"], int(values[-1])),
+            histogram=_histogram(counts, int(values[0]), ranked((documents - 1) * 99 // 100), int(values[-1])),
         )
 
 
