@@ -124,6 +124,11 @@ def test_the_documents_it_knows_come_back(random_model, codec: Codec, tmp_path: 
     assert b"Ada" in known
     assert b"Alan" not in known
     assert LanguageModel.from_pretrained(tmp_path / "forgetful").documents is None
+    (tmp_path / "knowing" / "documents.bin").write_bytes(b"")
+    with pytest.raises(ModelError, match="documents.bin has 0 bytes, not 5 for each of 2 documents"):
+        LanguageModel.from_pretrained(tmp_path / "knowing")
+    (tmp_path / "knowing" / "documents.bin").unlink()  # on purpose: it may be nobody else's business
+    assert LanguageModel.from_pretrained(tmp_path / "knowing").documents is None
 
 
 def test_a_later_format_is_refused(folder: Path) -> None:

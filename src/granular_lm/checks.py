@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import fields
-from numbers import Integral, Number, Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from granular_lm.errors import OptionError
@@ -56,7 +56,7 @@ def _is_within(value: Real, within: Callable[[float], bool]) -> bool:
 
 
 def take_plain_numbers(settings: "DataclassInstance") -> None:
-    """Turn numbers of numpy among the fields of a dataclass into Python's: they are added up, and written as JSON.
+    """Turn numbers of numpy and the like among the fields of a dataclass into int and float, which JSON has.
 
     Examples:
         >>> from dataclasses import dataclass
@@ -71,5 +71,10 @@ def take_plain_numbers(settings: "DataclassInstance") -> None:
     """
     for field in fields(settings):
         value = getattr(settings, field.name)
-        if isinstance(value, Number) and hasattr(value, "item"):
-            object.__setattr__(settings, field.name, value.item())
+        if isinstance(value, Integral):
+            plain: int | float = value if isinstance(value, int) else int(value)
+        elif isinstance(value, Real):
+            plain = float(value)
+        else:
+            continue
+        object.__setattr__(settings, field.name, plain)

@@ -2,19 +2,24 @@
 
 import io
 import json
+import math
 import re
+import shlex
 import subprocess
 import sys
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from commands import Run
 from granular_lm.corpus.document_set import DocumentSet
 from granular_lm.generation import Generator
 from granular_lm.model import LanguageModel
+from overlapping import TokensCodec
 
 SHORT = ["--seed", "1", "--max-bytes", "30"]
 
@@ -192,7 +197,7 @@ def test_bytes_that_are_no_text_are_kept_as_they_are(model: Path) -> None:
     command = [sys.executable, "-m", "granular_lm", "sample", str(model), "--interactive", "--seed", "2"]
     for more, answers, expected in (
         (["--prompt", "caf\udcc3\udce6"], "²\n".encode() + b"\xff\n", "caf\ufffd\ufffd²\ufffd"),
-        (["--prompt", "a\udcf0\udc9f\udc98b", "--errors", "space"], b"!\n", "a\ufffdb!"),
+        (["--prompt", "a\udcf0\udc9f\udc98b", "--errors", "space"], b"!\n", "a   b!"),
     ):
         done = subprocess.run([*command, *more], input=answers, capture_output=True, check=True)
         assert done.stdout.decode() == expected + "\n"
@@ -210,13 +215,57 @@ def test_a_draw_taken_back_is_another_draw(model: Path) -> None:
     assert len(set(shown)) > 1
 
 
+def test_colours_show_what_is_printed(run: Run, model: Path) -> None:
+    """Bytes that are not valid UTF-8 look as asked for, and what stands behind a stop string has no bits."""
+    raw = ["sample", model, "-n", "1", "--prompt", "caf\udcc3", *SHORT, "--no-valid-utf8", "--errors", "space"]
+    _, out, _ = run(*raw, "--explain")
+    assert out.splitlines()[1].split(" ")[:2] == ["caf", run(*raw)[1].rstrip("\n").split(" ")[1]]
+    arguments = ["sample", model, "-n", "1", "--prompt", "a", *SHORT, "--stop"]
+    generator = Generator.from_pretrained(model)
+    stop = generator.sample("a", seed=1, max_bytes=30).text[4:6]
+    sample = generator.sample("a", stop=[stop], seed=1, max_bytes=30)
+    assert sample.ended_by == "stop_string"
+    bits = -sample.log_probs[: sum(end > start for start, end in sample.byte_spans)].sum() / math.log(2)
+    assert f"  {bits:.1f} bits, {bits / len(sample.data):.2f} a byte" in run(*arguments, stop, "--explain")[1]
+
+
+def test_what_is_banned_is_not_offered(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor where a banned string begins in the prompt; other answers are the person's own."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("r\n"))
+    arguments = ["sample", "bios-byte", "--interactive", "--prompt", "coffee love", "--ban"]
+    code, out, err = run(*arguments, "lover")
+    assert (code, out, "'r'" in err) == (0, "coffee lover\n", False)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert "'r'" in run(*arguments, "lovers")[2]
+
+
+def test_long_tokens_are_drawn_together(run: Run, bigram_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a token is, Enter draws it, and the string goes on."""
+    codec = TokensCodec(*(bytes([byte]) for byte in range(256)), b"x" * 80)
+    table = np.full((258, 258), 1e-9)
+    table[:, 256] = 1.0
+    generator = Generator(bigram_model(codec, table / table.sum(axis=1, keepdims=True)))
+    monkeypatch.setattr(Generator, "from_pretrained", lambda _: generator)
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n\n"))
+    assert run("sample", "long", "--interactive")[:2] == (0, "x" * 160 + "\n")
+
+
+@pytest.mark.parametrize("way", [["--explain"], ["--report"], ["--interactive"], []])
+def test_streams_that_are_closed_are_none(model: Path, way: list[str]) -> None:
+    """Whatever is not there to read or to write to, no traceback is shown."""
+    command = shlex.join([sys.executable, "-m", "granular_lm", "sample", str(model), *way])
+    done = subprocess.run(f"{command} <&- >&-", shell=True, capture_output=True, text=True, check=True)
+    assert "Traceback" not in done.stderr
+
+
 def test_joined_emoji_stay_whole_in_colours(run: Run, model: Path) -> None:
     """A cook, a dark thumb and a vowel sign are each in one colour, nothing in them replaced."""
     from granular_lm.cli.explain import coloured
 
     text = "👩‍🍳👍🏿\u09b7\u09bf a\x07"
     sample = Generator.from_pretrained(model).sample(text, max_bytes=40, seed=1)
-    spans = [coloured(sample).plain[span.start : span.end] for span in coloured(sample).spans]
+    shown = coloured(sample, "replace")
+    spans = [shown.plain[span.start : span.end] for span in shown.spans]
     assert spans[:6] == ["👩‍🍳", "👍🏿", "\u09b7\u09bf", " ", "a", "\ufffd"]
 
 

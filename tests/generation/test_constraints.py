@@ -63,7 +63,7 @@ def test_characters_that_cannot_be_ended_are_not_begun() -> None:
 def test_a_ban_of_everything_is_refused() -> None:
     """One line that says what to do, where not even the stop can follow."""
     every_end = [bytes([0xC3, last]) for last in range(0x80, 0xC0)]
-    with pytest.raises(OptionError, match="leaves nothing that may follow the prompt"):
+    with pytest.raises(OptionError, match="leave nothing that may follow the prompt"):
         Constraint.of(ByteCodec(), b"\xc3", valid_utf8=True, ban=every_end)
 
 

@@ -5,6 +5,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import fields
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from granular_lm.generation import Generator, Sample, SamplingOptions
 from granular_lm.generation.options import Options
 from granular_lm.model import LanguageModel
 from granular_lm.text import to_bytes
+from overlapping import TokensCodec
 
 
 @pytest.fixture
@@ -153,6 +155,27 @@ def test_a_prompt_inside_a_character_is_completed(random_model: Callable[..., La
         assert sample.data.decode().encode() == sample.data
 
 
+@pytest.mark.parametrize("max_bytes", [2, 3, 4, 5, 9, 40])
+@pytest.mark.parametrize("straddling", [b"\xa9\xc3", b"\xc3\xa9\xe2", b"\xa9\xe2\x82"])
+def test_a_limit_parts_no_character_that_a_prompt_begins(bigram_model, straddling: bytes, max_bytes: int) -> None:  # type: ignore[no-untyped-def]
+    """Though every token ends inside of a character: the string is cut in the middle of one then."""
+    codec = TokensCodec(*(bytes([byte]) for byte in range(256)), straddling)
+    table = np.full((258, 258), 1e-4)
+    table[:, 256] = 0.9
+    table[:, [0xA9, 0xC3, 0x82, 0xAC]] = 0.02
+    model = bigram_model(codec, table / table.sum(axis=1, keepdims=True))
+    generator = Generator(model)
+    for index, sample in enumerate(generator.sample_batch(60, b"\xc3", max_bytes=max_bytes, seed=1)):
+        assert sample.data.decode().encode() == sample.data
+        assert len(sample.data) <= max_bytes
+        assert codec.decode_bytes(sample.ids).startswith(sample.data)
+        assert b"".join(sample.data[start:end] for start, end in sample.byte_spans) == sample.data
+        assert len(sample.log_probs) == len(sample.byte_spans) == len(sample.ids) + sample.finished
+        assert all(start < end for start, end in sample.byte_spans[: len(sample.ids)])
+        streamed = generator.stream_bytes(b"\xc3", index=index, max_bytes=max_bytes, seed=1)
+        assert b"".join(streamed) == sample.data
+
+
 def test_a_raw_prompt_inside_a_character_may_stop_at_once(bigram_model) -> None:  # type: ignore[no-untyped-def]
     """Where validity is not asked for, the stop is possible after any byte."""
     table = np.zeros((257, 257))
@@ -213,15 +236,21 @@ def test_a_name_is_no_model() -> None:
         ({"prompt": 5}, "prompt=5"),
         ({"ban": "abc"}, "ban='abc' is not accepted; give a list of strings"),
         ({"stop": [""]}, "stop holds ''"),
+        ({"stop": [b"\x9f"]}, r"stop holds b'\\x9f', which begins inside of a character; .* valid_utf8=False"),
+        ({"stop": ["a", "\udc9f"]}, r"stop holds b'\\x9f', which begins inside"),
         ({"accept": "a"}, "accept='a'"),
         ({"errors": "strict"}, "errors='strict'"),
-        ({"min_bytes": 201}, "min_bytes=201"),
+        ({"min_bytes": 201}, "min_bytes=201 is above max_bytes=200"),
         ({"max_draws": 0}, "max_draws=0"),
         ({"prompt_beam": 0}, "prompt_beam=0"),
         ({"top_k": True}, "top_k=True"),
         ({"temprature": 1}, "temprature=1 is not accepted: it is no option of sampling; did you mean temperature"),
         ({"zzz": 1}, "zzz=1 .* there are temperature, "),
-        ({"temperature": "warm"}, "temperature='warm'"),
+        ({"temperature": "warm"}, "temperature='warm' .* from 0 \\(greedy\\), or a list"),
+        ({"temperature": np.array([[1.0]])}, "temperature=array"),
+        ({"temperature": {0.5: 1}}, "temperature={0.5: 1}"),
+        ({"temperature": [1, "a"]}, "temperature="),
+        ({"temperature": []}, "temperature="),
         ({"prompt": "four", "max_bytes": 4}, "no room after the prompt of 4 bytes; give at least 5"),
         ({"prompt": "\udcf0\udc9f", "max_bytes": 3}, "no room after the prompt of 2 bytes; give at least"),
     ],
@@ -230,7 +259,7 @@ def test_impossible_options_are_refused(generator: Generator, options: dict[str,
     """One line with the value met and what is accepted."""
     with pytest.raises(OptionError, match=problem):
         generator.sample(**options)  # type: ignore[arg-type]
-    for n in (-1, 2.5, "3", True):
+    for n in (-1, 2.5, "3", True, 10**30):
         with pytest.raises(OptionError, match=f"n={n!r}"):
             generator.sample_batch(n)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="index=-1"):
@@ -251,6 +280,9 @@ def test_numbers_of_numpy_are_numbers(generator: Generator) -> None:
     batch = generator.sample_batch(three, seed=one)
     assert "".join(generator.stream(index=two, seed=one)) == batch[2].text
     assert len(generator.continuations(n=three)) == 3
+    expected = sample_fields(generator.sample(temperature=[0.5, 2], seed=4))
+    for temperature in (np.array([0.5, 2]), iter([0.5, 2]), (Fraction(1, 2), 2)):
+        assert sample_fields(generator.sample(temperature=temperature, seed=4)) == expected  # type: ignore[arg-type]
 
 
 def test_each_option_has_a_default_and_a_type() -> None:

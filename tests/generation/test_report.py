@@ -6,9 +6,12 @@ import pytest
 
 from granular_lm.codecs.byte import ByteCodec
 from granular_lm.corpus.document_set import DocumentSet
+from granular_lm.errors import ModelError
 from granular_lm.generation import Generator
 from granular_lm.generation.report import Sampled
 from granular_lm.model import LanguageModel
+
+LENGTHS = {"mean": 5.0, "p10": 1.0, "p50": 5.0, "p90": 9.0}
 
 
 def test_samples_are_counted(random_model: Callable[..., LanguageModel]) -> None:
@@ -35,7 +38,18 @@ def test_the_card_tells_of_the_documents() -> None:
     """A model that knows nothing of them says nothing."""
     assert Sampled.of_training({"seconds": 3}) is None
     told = Sampled.of_training(
-        {"documents": 4, "distinct_documents": 3, "valid_utf8_documents": 2, "document_bytes": {"mean": 5.0}}
+        {"documents": 4, "distinct_documents": 3, "valid_utf8_documents": 2, "document_bytes": LENGTHS}
     )
     assert told is not None
     assert (told.distinct, told.valid_utf8, told.num_bytes["mean"]) == (0.75, 0.5, 5.0)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [{"documents": "a"}, {"documents": 0}, {"distinct_documents": None}, {"document_bytes": 3}, {"document_bytes": {}}],
+)
+def test_a_card_that_is_damaged_is_one_line(damage: dict[str, object]) -> None:
+    """Whatever is wrong with it."""
+    facts = {"documents": 4, "distinct_documents": 3, "valid_utf8_documents": 2, "document_bytes": LENGTHS}
+    with pytest.raises(ModelError, match=r"config.json tells of its documents is damaged .*; copy or train it again"):
+        Sampled.of_training(facts | damage)

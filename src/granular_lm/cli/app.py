@@ -1,7 +1,9 @@
 """The commands put together. Nothing heavy is imported here: a command imports what it needs when it runs."""
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -51,6 +53,9 @@ app.add_typer(collect.app, name="collect")
 
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit, as `granular_lm.cli.main` says."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # it was closed before the program started
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as it runs
     handlers = {sys.stdin: "surrogateescape", sys.stdout: "backslashreplace", sys.stderr: "backslashreplace"}
     for stream, errors in handlers.items():
         if hasattr(stream, "reconfigure"):

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from granular_lm.cli.output import output_width
 from granular_lm.generation import Sample
+from granular_lm.generation.sample import decoded
 from granular_lm.text import to_bytes, to_text
 
 JOINER = "\u200d"
@@ -17,20 +18,25 @@ COLOURS = ((0.5, "green"), (1.0, "cyan"), (2.0, "yellow"), (4.0, "dark_orange"),
 """A colour for up to so many bits a byte."""
 
 
-def explain_samples(samples: Iterable[Sample]) -> None:
-    """Print samples, each character in the colour of its bits per byte, and their bits beneath."""
+def explain_samples(samples: Iterable[Sample], errors: str) -> None:
+    """Print samples, each character in the colour of its bits per byte, and their bits beneath.
+
+    Args:
+        samples: What is printed.
+        errors: What bytes that are not valid UTF-8 look like, as an option of sampling.
+    """
     console = Console(width=output_width(), highlight=False)
     console.print(_legend())
     for sample in samples:
-        console.print(coloured(sample), soft_wrap=True)
+        console.print(coloured(sample, errors), soft_wrap=True)
         console.print(Text(f"  {_summary(sample)}", style="dim"), soft_wrap=True)
 
 
-def coloured(sample: Sample) -> Text:
+def coloured(sample: Sample, errors: str) -> Text:
     """Return the text of a sample in colours."""
     text = Text()
     bits = byte_bits(sample)
-    for character, start, end in _characters(sample):
+    for character, start, end in _characters(sample, errors):
         text.append(character, style=_colour(float(bits[start:end].mean())))
     return text
 
@@ -44,7 +50,7 @@ def byte_bits(sample: Sample) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
     return bits
 
 
-def _characters(sample: Sample) -> Iterator[tuple[str, int, int]]:
+def _characters(sample: Sample, errors: str) -> Iterator[tuple[str, int, int]]:
     """Yield each character as it is seen, with the bytes that it stands for: marks and joined emoji stay together."""
     text = to_text(sample.data)
     start, first = 0, 0
@@ -52,7 +58,7 @@ def _characters(sample: Sample) -> Iterator[tuple[str, int, int]]:
         is_last = position + 1 == len(text)
         if is_last or not (_joins(text[position + 1]) or character == JOINER):
             end = start + len(to_bytes(text[first : position + 1]))
-            yield "".join(map(_shown, text[first : position + 1])), start, end
+            yield "".join(_shown(each, errors) for each in text[first : position + 1]), start, end
             start, first = end, position + 1
 
 
@@ -61,8 +67,11 @@ def _joins(character: str) -> bool:
     return character in (JOINER, *SKIN_TONES) or unicodedata.category(character).startswith("M")
 
 
-def _shown(character: str) -> str:
-    return "\ufffd" if unicodedata.category(character) in ("Cc", "Cs") else character
+def _shown(character: str, errors: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cs":  # a byte that is not valid UTF-8
+        return decoded(to_bytes(character), errors)
+    return "\ufffd" if category == "Cc" else character
 
 
 def _colour(bits: float) -> str:
@@ -77,7 +86,8 @@ def _legend() -> Text:
 
 
 def _summary(sample: Sample) -> str:
-    bits = -sample.log_prob / np.log(2)
+    is_counted = [end > start or step == len(sample.ids) for step, (start, end) in enumerate(sample.byte_spans)]
+    bits = -sample.log_probs[is_counted].sum() / np.log(2)  # without those of a stop string
     per_byte = f", {bits / len(sample.data):.2f} a byte" if sample.data else ""
     entropy = f", mean entropy {sample.entropies.mean():.2f} bits a step" if len(sample.entropies) else ""
     ended = {"stop": "", "stop_string": ", ended before a stop string", "max_bytes": ", cut at max_bytes"}

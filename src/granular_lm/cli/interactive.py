@@ -11,7 +11,7 @@ from granular_lm.generation.sample import decoded
 from granular_lm.text import to_bytes
 
 CHOICES = 9
-ROOM = 64
+LONGEST_CHARACTER = 4  # bytes
 BACK, LITERAL = "-", "\\"
 HELP = (
     "a number takes a continuation, Enter draws one, - takes the last step back, Ctrl-D ends;\n"
@@ -35,7 +35,7 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
         _write_on(generator, steps, options)
     finally:
         typer.echo(err=True)
-        typer.echo(decoded(steps[-1], "replace"))
+        typer.echo(decoded(steps[-1], options["errors"]))
 
 
 def _write_on(generator: Generator, steps: list[bytes], options: SamplingOptions) -> None:
@@ -43,8 +43,8 @@ def _write_on(generator: Generator, steps: list[bytes], options: SamplingOptions
     draws = count()  # no two are alike, with a seed either
     while True:
         data = steps[-1]
-        offered = generator.continuations(data, CHOICES)
-        _show(data, offered)
+        offered = _offered(generator, data, options)
+        _show(data, offered, options["errors"])
         typer.echo("> ", err=True, nl=False)
         line = sys.stdin.readline()
         if not line:
@@ -61,8 +61,20 @@ def _write_on(generator: Generator, steps: list[bytes], options: SamplingOptions
         steps.append(data + added)
 
 
-def _show(data: bytes, offered: list[Continuation]) -> None:
-    typer.echo(f"\n{decoded(data, 'replace')}", err=True)
+def _offered(generator: Generator, data: bytes, options: SamplingOptions) -> list[Continuation]:
+    """Return the likeliest continuations under the model with which no banned string is complete."""
+    banned = [to_bytes(string) if isinstance(string, str) else string for string in options["ban"]]
+    offered = generator.continuations(data, CHOICES)
+    return [each for each in offered if not any(_ends_within(string, data, each.data) for string in banned)]
+
+
+def _ends_within(string: bytes, data: bytes, added: bytes) -> bool:
+    """Whether a string is complete somewhere in what is added to data."""
+    return string in (data[max(0, len(data) - len(string) + 1) :] + added)
+
+
+def _show(data: bytes, offered: list[Continuation], errors: str) -> None:
+    typer.echo(f"\n{decoded(data, errors)}", err=True)
     for number, each in enumerate(offered, start=1):
         typer.echo(f"  {number}  {each.probability:6.1%}  {repr(each.text) if each.text else 'the end'}", err=True)
 
@@ -76,7 +88,8 @@ def _chosen(answer: str, offered: list[Continuation]) -> bytes | None:
 
 def _drawn(generator: Generator, data: bytes, options: SamplingOptions, *, index: int) -> bytes:
     """Return the next characters that the model draws; nothing if it ends the string."""
-    here: SamplingOptions = {**options, "max_bytes": len(data) + ROOM}
+    longest = int(generator.model.codec.token_lengths.max())
+    here: SamplingOptions = {**options, "max_bytes": len(data) + longest + LONGEST_CHARACTER}
     written = b""
     for piece in generator.stream_bytes(data, index=index, **here):
         written += piece

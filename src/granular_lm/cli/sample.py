@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from granular_lm.checks import check_integer
 from granular_lm.cli import options
 from granular_lm.cli.output import json_line, print_json, print_table
 
@@ -47,7 +48,7 @@ def pattern(text: str) -> "re.Pattern[str]":
 def sample(
     context: typer.Context,
     model: options.Model,
-    n: Annotated[int, typer.Option("-n", "--number", min=1, help="How many strings.")] = 10,
+    n: Annotated[int, typer.Option("-n", "--number", help="How many strings.")] = 10,
     prompt: Annotated[str, typer.Option(help="What each string begins with.")] = "",
     temperature: Annotated[
         Any,
@@ -74,7 +75,7 @@ def sample(
     valid_utf8: Annotated[bool, typer.Option(help="Draw valid UTF-8 alone.")] = True,
     errors: Annotated[str, typer.Option(help="What invalid bytes look like: replace or space.")] = "replace",
     most_likely: Annotated[bool, typer.Option("--most-likely", help="The likeliest strings, by beam search.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same strings.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same strings.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print each character as soon as it is certain.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Colour each character by its bits.")] = False,
     interactive: Annotated[bool, typer.Option("--interactive", help="Write together: choose, type, or draw.")] = False,
@@ -90,6 +91,7 @@ def sample(
         _refuse_beside("--most-likely", FOR_MOST_LIKELY, context)
     if interactive:
         _refuse_beside("--interactive", FOR_INTERACTIVE, context)
+    check_integer("n", n, least=1)
     from granular_lm.generation import Generator
 
     generator = Generator.from_pretrained(model)
@@ -128,7 +130,7 @@ def sample(
         elif explain:
             from granular_lm.cli.explain import explain_samples
 
-            explain_samples(drawn)
+            explain_samples(drawn, errors)
         else:
             for each in drawn:
                 typer.echo(json_line(each.to_dict()) if json else each.text)

@@ -21,13 +21,16 @@ _LEADS = {  # state: the first bytes that lead from between characters to it
     6: range(0xF1, 0xF4),
     7: [0xF4],
 }
-_CONTINUATIONS = {  # state: (the bytes it accepts next, the state they lead to)
-    1: (range(0x80, 0xC0), 0),
-    2: (range(0x80, 0xC0), 1),
+CONTINUATIONS = range(0x80, 0xC0)
+"""All bytes of a character but its first."""
+
+_FOLLOWING = {  # state: (the bytes it accepts next, the state they lead to)
+    1: (CONTINUATIONS, 0),
+    2: (CONTINUATIONS, 1),
     3: (range(0xA0, 0xC0), 1),  # shorter forms are not allowed
     4: (range(0x80, 0xA0), 1),  # nor are surrogates
     5: (range(0x90, 0xC0), 2),
-    6: (range(0x80, 0xC0), 2),
+    6: (CONTINUATIONS, 2),
     7: (range(0x80, 0x90), 2),  # nor code points above U+10FFFF
 }
 
@@ -36,7 +39,7 @@ def _byte_table() -> NDArray[np.uint8]:
     table = np.full((REJECTED + 1, 256), REJECTED, dtype=np.uint8)
     for state, leads in _LEADS.items():
         table[BETWEEN_CHARACTERS, list(leads)] = state
-    for state, (accepted, following) in _CONTINUATIONS.items():
+    for state, (accepted, following) in _FOLLOWING.items():
         table[state, list(accepted)] = following
     return table
 

@@ -61,16 +61,21 @@ class DocumentSet(Container[object]):
             self._fingerprints.tofile(written)
 
     @classmethod
-    def load(cls, path: Path) -> "DocumentSet":
+    def load(cls, path: Path, count: int) -> "DocumentSet":
         """Return the set in a file, which is read as it is needed.
 
+        Args:
+            path: The file.
+            count: How many fingerprints it has.
+
         Raises:
-            ModelError: The file is cut off.
+            ModelError: The file has more or fewer.
         """
         size = path.stat().st_size
-        if size % FINGERPRINT_BYTES:
+        if size != FINGERPRINT_BYTES * count:
             raise ModelError(
-                f"{path} has {size} bytes, no multiple of {FINGERPRINT_BYTES}; copy the whole model folder."
+                f"{path} has {size} bytes, not {FINGERPRINT_BYTES} for each of {count} documents; copy the whole model "
+                "folder."
             )
         return cls(map_array(path, np.uint8).view(FINGERPRINT))
 

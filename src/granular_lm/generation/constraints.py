@@ -63,7 +63,7 @@ class Constraint:
         constraint = _over_tokens(codec, _trimmed(table, may_end), may_end)
         start = int(np.searchsorted(states, after_prompt))
         if not constraint.is_allowed[start].any():
-            raise OptionError(f"ban={list(ban)!r:.60} leaves nothing that may follow the prompt; ban fewer strings.")
+            raise OptionError(f"the {len(ban)} strings of ban=... leave nothing that may follow the prompt; ban fewer.")
         return replace(constraint, start=start)
 
     def state_after(self, extra: bytes) -> int:

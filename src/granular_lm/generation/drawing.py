@@ -40,6 +40,7 @@ class Drawing:
         self._steps = Steps(len(streams))
         self._endings: list[EndedBy | None] = [None] * len(streams)
         self._kept: dict[int, int] = {}  # of the tokens drawn for a string that was cut
+        self._num_bytes: dict[int, int] = {}  # of a string that was cut inside of a token
         self._active = np.arange(len(streams))
         self._uniforms = np.empty((UNIFORMS_AT_ONCE, len(streams)))
         self._num_drawn = 0
@@ -97,7 +98,7 @@ class Drawing:
             raise ValueError(f"string {string} is still being drawn")
         codec, cover, ids = self._rules.codec, self._cover(string), self.ids(string)
         data, spans = self._data_of(string, ids), codec.byte_spans(ids)
-        if ended_by == "stop_string":
+        if ended_by != "stop":  # the last tokens may reach past the end
             spans = [(min(start, len(data)), min(end, len(data))) for start, end in spans]
         given = len(cover.ids)
         steps = self._steps.of(string)[: len(ids) - given + (ended_by == "stop")]
@@ -116,7 +117,7 @@ class Drawing:
         )
 
     def _data_of(self, string: int, ids: list[int]) -> bytes:
-        data = self._rules.codec.decode_bytes(ids)
+        data = self._rules.codec.decode_bytes(ids)[: self._num_bytes.get(string)]
         return self._before_stop_string(data) if self._endings[string] == "stop_string" else data
 
     def _before_stop_string(self, data: bytes) -> bytes:
@@ -177,23 +178,34 @@ class Drawing:
 
     def _cut(self, string: int) -> None:
         """Take back the tokens of a string that do not fit, and those of a character that is not whole without them."""
-        rules, ids = self._rules, self.ids(string)
-        given = len(self._cover(string).ids)
-        if len(ids) > given:
-            ids.pop()  # the only one that does not fit
-        while len(ids) > given and self._is_in_character(ids):
-            ids.pop()
-        self._kept[string] = len(ids) - given
-        extra = self._prefix.extra[self._covers[string]]
-        fits = len(self._prefix.data) + len(extra) <= rules.options.max_bytes
-        if len(ids) == given and extra and (not fits or self._is_in_character(ids)):
-            self._covers[string] = 0  # the likeliest of those that end where the prompt does
-            self._cover_log_probs[string] = self._cover_masked[string] = 0.0  # which was not drawn
+        prompt, cover, codec = self._prefix.data, self._cover(string), self._rules.codec
+        ids, given, most = self.ids(string), len(cover.ids), self._rules.options.max_bytes
+        kept = len(ids) - (len(ids) > given)  # the last one drawn is the only one that does not fit
+        while kept > given and self._is_in_character(codec.decode_bytes(ids[max(0, kept - 3) : kept])):
+            kept -= 1
+        data = codec.decode_bytes(ids[:kept])
+        if kept == given and (len(data) > most or self._is_in_character(data)):
+            if self._is_in_character(prompt):
+                kept = self._cut_in_token(string, ids)
+            else:
+                self._covers[string] = 0  # the likeliest of those that end where the prompt does
+                self._cover_log_probs[string] = self._cover_masked[string] = 0.0  # which was not drawn
+        self._kept[string] = kept - given
 
-    def _is_in_character(self, ids: list[int]) -> bool:
+    def _cut_in_token(self, string: int, ids: list[int]) -> int:
+        """Cut where the last character that fits is whole, though no token ends there; return the tokens kept.
+
+        So a character that the prompt begins is always ended.
+        """
+        data, most = self._rules.codec.decode_bytes(ids), self._rules.options.max_bytes
+        self._num_bytes[string] = end = next(
+            end for end in range(most, len(self._prefix.data), -1) if not self._is_in_character(data[:end])
+        )
+        return sum(start < end for start, _ in self._rules.codec.byte_spans(ids))
+
+    def _is_in_character(self, data: bytes) -> bool:
         """Whether a string that has to be valid UTF-8 ends inside of a character."""
-        tail = self._rules.codec.decode_bytes(ids[-3:])  # three tokens have at least three bytes
-        return self._rules.options.valid_utf8 and bool(begun_character(tail))
+        return self._rules.options.valid_utf8 and bool(begun_character(data[-3:]))
 
     def _next_uniforms(self) -> NDArray[np.float64]:
         """Return the next random number of each active string, from its own stream."""

@@ -1,5 +1,6 @@
 """The sampler. It works through `step` and `token_bytes` alone, so all of it holds for every codec."""
 
+import sys
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -61,7 +62,9 @@ class Generator:
     def iter_samples(self, n: int, prompt: str | bytes = "", **options: Unpack[SamplingOptions]) -> Iterator[Sample]:
         """Draw ``n`` strings independently of one another, some hundreds at a time, in constant memory.
 
-        Each is yielded as soon as it and those before it are complete.
+        Each is yielded as soon as it and those before it are complete. Where numpy has several threads, and there are
+        more strings than are drawn at a time, some hundreds come together; and until the iterator has ended or is
+        closed, numpy's products use one thread each.
 
         Args:
             n: How many.
@@ -73,7 +76,7 @@ class Generator:
             OptionError: An option is out of range, or nothing may follow.
             SamplingError: A string was drawn ``max_draws`` times and never accepted.
         """
-        check_integer("n", n, least=0)
+        check_integer("n", n, least=0, most=sys.maxsize)
         asked, data = checked(options), raw_prompt(prompt)
         documents = self._documents(are_needed=asked.novel)
         rules = Rules(self.model.codec, asked, data)
@@ -230,7 +233,8 @@ def _accepted(
             return
         drawn = draw(sorted(missing), attempt)
     raise SamplingError(
-        f"no string was accepted in {options.max_draws} draws, the last was {str(refused)[:40]!r}; "
+        f"no string was accepted in {options.max_draws} draws, the last was {str(refused)[:40]!r}"
+        f"{', a training document' if refused is not None and refused.novelty == 'copy' else ''}; "
         "accept more, raise max_draws, or raise the temperature."
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TypedDict
 
 from granular_lm.checks import check_integer
+from granular_lm.codecs.utf8 import CONTINUATIONS
 from granular_lm.errors import OptionError
 from granular_lm.generation.sample import ERRORS
 from granular_lm.generation.strategies import Strategy
@@ -27,7 +28,8 @@ class SamplingOptions(TypedDict, total=False):
         repetition_penalty: Raise the probability of tokens that the string already has to this power; 1 is none. It
             suits subwords: strings of bytes cannot do without repeating them.
         max_bytes: Cut a string that grows longer than this many bytes, the prompt included, behind the last token that
-            fits and ends a character; `Sample.ended_by` is ``"max_bytes"`` then. Nothing else about it changes.
+            fits and ends a character, or inside of one if that alone ends the character that the prompt begins;
+            `Sample.ended_by` is ``"max_bytes"`` then. Nothing else about it changes.
         min_bytes: Let the model not end a string before it has this many bytes, the prompt included. A stop string may.
         valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then. Like
             ``ban`` and ``min_bytes``, that takes tokens away step by step; it does not weigh whole strings.
@@ -84,7 +86,11 @@ class Options(Strategy):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_integer("max_bytes", self.max_bytes, least=1, most=MOST_BYTES)
-        check_integer("min_bytes", self.min_bytes, least=0, most=self.max_bytes)
+        check_integer("min_bytes", self.min_bytes, least=0)
+        if self.min_bytes > self.max_bytes:
+            raise OptionError(
+                f"min_bytes={self.min_bytes} is above max_bytes={self.max_bytes}; raise that, or lower it."
+            )
         check_integer("max_draws", self.max_draws, least=1)
         check_integer("prompt_beam", self.prompt_beam, least=1)
         if self.seed is not None:
@@ -95,6 +101,11 @@ class Options(Strategy):
             raise OptionError(f"accept={self.accept!r} is not accepted; give a function of a text.")
         for name in ("ban", "stop"):
             _check_strings(name, getattr(self, name))
+        for raw in self.stop_bytes:
+            if self.valid_utf8 and raw[0] in CONTINUATIONS:
+                raise OptionError(
+                    f"stop holds {raw!r}, which begins inside of a character; give whole ones, or valid_utf8=False."
+                )
 
     def any_seed(self) -> int:
         """Return the seed, or a new one where none was given."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from granular_lm.corpus.document_set import quantiles
+from granular_lm.errors import ModelError
 from granular_lm.generation.sample import Sample
 from granular_lm.text import is_utf8
 
@@ -56,18 +57,27 @@ class Sampled:
 
     @classmethod
     def of_training(cls, training: Mapping[str, Any]) -> "Sampled | None":
-        """Return what a model's card tells of its documents, or None where it does not."""
-        count = training.get("documents")
-        if not count or "document_bytes" not in training:
+        """Return what a model's card tells of its documents, or None where it does not.
+
+        Raises:
+            ModelError: What it tells is damaged.
+        """
+        if "documents" not in training:
             return None
-        return cls(
-            strings=count,
-            copies=1.0,
-            distinct=training["distinct_documents"] / count,
-            valid_utf8=training["valid_utf8_documents"] / count,
-            finished=1.0,
-            num_bytes=training["document_bytes"],
-        )
+        try:
+            count, num_bytes = int(training["documents"]), training["document_bytes"]
+            return cls(
+                strings=count,
+                copies=1.0,
+                distinct=training["distinct_documents"] / count,
+                valid_utf8=training["valid_utf8_documents"] / count,
+                finished=1.0,
+                num_bytes={name: float(num_bytes[name]) for name in ("mean", "p10", "p50", "p90")},
+            )
+        except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+            raise ModelError(
+                f"what the model's config.json tells of its documents is damaged ({error}); copy or train it again."
+            ) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""

@@ -135,13 +135,13 @@ class Rules:
         return Covers(indices, changed[0, indices], none + np.exp(log_probs[~is_allowed]).sum())
 
     def _least_room(self, prompt: bytes) -> int:
-        """Return how many bytes have to fit after the prompt: what ends the character that it ends in, surely."""
+        """Return how many bytes have to fit after the prompt: those that end the character that it ends in."""
         missing = int(MISSING_BYTES[state_after(prompt)]) if self.options.valid_utf8 else 0
-        return missing - 1 + int(self.codec.token_lengths.max()) if missing else 1
+        return max(1, missing)
 
     def _ways_out(self) -> str:
         """Return which of the options given may be loosened."""
-        ways = [f"ban fewer strings than {list(self.options.ban)!r:.60}"] if self.options.ban else []
+        ways = [f"ban fewer strings than these {len(self.options.ban)}"] if self.options.ban else []
         ways += [f"lower min_bytes={self.options.min_bytes}"] if self.options.min_bytes else []
         ways += ["give valid_utf8=False"] if self.options.valid_utf8 else []
         return ", or ".join(ways) or "the model gives no token a probability"

@@ -26,7 +26,7 @@ class Sample:
         text: The string; what bytes that are not valid UTF-8 look like is an option of sampling.
         data: The same as raw bytes.
         ids: Its tokens, the prompt's included, the stop not. A sample that ended before a stop string has those of the
-            stop string as well.
+            stop string as well, and one that was cut inside of a token has that.
         log_probs: Natural logarithm of each step's probability under the model at temperature 1, shape (steps,).
         sampling_log_probs: The same under the distribution drawn from, given the prompt: 0 for the prompt's tokens,
             but for the last of them where there was a choice of tokens to cover the prompt with.

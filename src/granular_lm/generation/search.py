@@ -93,7 +93,7 @@ def most_likely(model: StepModel, rules: Rules, prompt: bytes, *, n: int, beam: 
     width, found = beam or FIRST_BEAM, Found(n)
     _search(model, rules, prompt, width, found)
     while beam is None and not found.is_proved:
-        if width >= min(WIDEST_BEAM, MOST_CELLS // rules.codec.vocab_size):
+        if width * WIDENING > min(WIDEST_BEAM, MOST_CELLS // rules.codec.vocab_size):
             raise SamplingError(
                 f"following {width} beginnings proves nothing: one that was left out has a probability of "
                 f"{math.exp(found.lost):.2g}, the strings found have {math.exp(found.bound):.2g}; "

@@ -6,9 +6,10 @@ typical.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,9 +118,12 @@ class Strategy:
 
     def __post_init__(self) -> None:
         take_plain_numbers(self)
-        given = self._temperatures
-        if not given or not all(_is_number(each) and 0 <= each < math.inf for each in given):
-            raise OptionError(f"temperature={self.temperature!r} is not accepted; give a number from 0 (greedy).")
+        given = _temperatures(self.temperature)
+        if not given or not all(0 <= each < math.inf for each in given):
+            raise OptionError(
+                f"temperature={self.temperature!r} is not accepted; give a number from 0 (greedy), or a list of them."
+            )
+        object.__setattr__(self, "temperature", given if len(given) > 1 else given[0])
         if not _is_number(self.repetition_penalty) or not 1 <= self.repetition_penalty < math.inf:
             raise OptionError(
                 f"repetition_penalty={self.repetition_penalty!r} is not accepted; give a number from 1 (none)."
@@ -164,7 +168,7 @@ class Strategy:
 
     @property
     def _temperatures(self) -> Sequence[float]:
-        return list(self.temperature) if isinstance(self.temperature, Iterable) else [self.temperature]
+        return [self.temperature] if isinstance(self.temperature, float | int) else self.temperature
 
 
 def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple[NDArray[np.int64], LogProbs]:
@@ -199,6 +203,14 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
             block = weights[row, first[row] : first[row] + BLOCK]
             drawn[row] = first[row] + np.flatnonzero(block)[-1]
     return drawn, wholes
+
+
+def _temperatures(given: object) -> list[float]:
+    """Return a temperature, or those of a list, as floats; none at all where something else is among them."""
+    if isinstance(given, np.ndarray):
+        given = np.atleast_1d(given).tolist()
+    each: list[Any] = list(given) if isinstance(given, Sequence | Iterator) else [given]
+    return [float(value) for value in each] if all(map(_is_number, each)) else []
 
 
 def _is_number(value: object) -> bool:
