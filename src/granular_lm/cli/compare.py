@@ -41,7 +41,7 @@ def compare(
     data: options.OptionalData = None,
     codecs: Annotated[
         str,
-        typer.Option(help="Codecs, with options if wanted: byte,char:min_count=5,spm:vocab_size=512,model=bpe."),
+        typer.Option(help="Codecs, with options if wanted, such as byte,char,spm:vocab_size=512."),
     ] = "byte,char,spm",
     match: Annotated[
         str,

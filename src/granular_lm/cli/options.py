@@ -49,7 +49,7 @@ Format = Annotated[
     ),
 ]
 WholeFile = Annotated[bool, typer.Option("--whole-file", help="Read each file as one document.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 MaxTime = Annotated[
     float | None, typer.Option(parser=duration, metavar="TIME", help="Budget as a time: 90s, 10m, 1h30m.")
 ]

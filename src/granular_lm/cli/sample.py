@@ -65,8 +65,12 @@ def sample(
     repetition_penalty: Annotated[float, typer.Option(help="Above 1, tokens a string has become rarer.")] = 1.0,
     max_bytes: Annotated[int, typer.Option(help="Cut a string at this many bytes.")] = 200,
     min_bytes: Annotated[int, typer.Option(help="Do not end a string before this many bytes.")] = 0,
-    ban: Annotated[list[str] | None, typer.Option(help="A string that must not occur; may be repeated.")] = None,
-    stop: Annotated[list[str] | None, typer.Option(help="A string to end before; may be repeated.")] = None,
+    ban: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="A string that must not occur; may be repeated.")
+    ] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option(metavar="TEXT", help="A string to end before; may be repeated.")
+    ] = None,
     accept: Annotated[
         Any, typer.Option(parser=pattern, metavar="REGEX", help="Keep strings in which this is found.")
     ] = None,
