@@ -168,7 +168,6 @@ class LanguageModel:
             "format_version": FORMAT_VERSION,
             "network": self.config.to_dict(),
             "codec": {"name": self.codec.name, "fingerprint": self.codec.fingerprint()},
-            "fingerprints": None if self.documents is None else len(self.documents),
             "training": self.training,
         }
         text = json.dumps(described, indent=2, ensure_ascii=True) + "\n"
@@ -197,7 +196,7 @@ class LanguageModel:
         try:
             config = ModelConfig.from_dict(described["network"])
             fingerprint = described["codec"]["fingerprint"]
-            num_known, training = described["fingerprints"], dict(described["training"])
+            training = dict(described["training"])
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{folder / CONFIG_FILE} is damaged ({error}); copy or train the model again.") from error
         if not (folder / CODEC_FOLDER / "codec.json").is_file():
@@ -207,8 +206,7 @@ class LanguageModel:
             raise ModelError(
                 f"{folder / CODEC_FOLDER} belongs to another model than {CONFIG_FILE}; copy the whole folder."
             )
-        path = folder / DOCUMENTS_FILE
-        known = DocumentSet.load(path, num_known or 0) if path.is_file() else None
+        known = DocumentSet.load(folder / DOCUMENTS_FILE) if (folder / DOCUMENTS_FILE).is_file() else None
         return cls(codec, config, load_weights(folder / WEIGHTS_FILE, config), training=training, documents=known)
 
     def push_to_hub(self, repo_id: str, *, private: bool = False) -> str:

@@ -25,19 +25,20 @@ def test_it_comes_back_from_a_file(tmp_path: Path) -> None:
     """Five bytes a document, also where fingerprints end in zeros."""
     documents = [str(number).encode() for number in range(3000)]
     DocumentSet.of(documents).save(tmp_path / "known")
-    known = DocumentSet.load(tmp_path / "known", 3000)
-    assert (tmp_path / "known").stat().st_size == 3000 * FINGERPRINT_BYTES
+    known = DocumentSet.load(tmp_path / "known")
+    assert (tmp_path / "known").stat().st_size == 8 + 3000 * FINGERPRINT_BYTES
     assert all(document in known for document in documents)
     assert not any(str(number).encode() in known for number in range(3000, 6000))
     assert len(known | DocumentSet.of([b"0", b"new"])) == 3001
 
 
-@pytest.mark.parametrize("size", [0, 5, 6, 15])
+@pytest.mark.parametrize("size", [0, 3, 8, 13, 17, 19])
 def test_a_file_of_another_size_is_refused(tmp_path: Path, size: int) -> None:
     """One line, and what to do: copies of what is missing would pass for new strings."""
-    (tmp_path / "known").write_bytes(b"x" * size)
-    with pytest.raises(ModelError, match=f"has {size} bytes, not 5 for each of 2 documents; copy"):
-        DocumentSet.load(tmp_path / "known", 2)
+    DocumentSet.of([b"Ada", b"Grace"]).save(tmp_path / "known")
+    (tmp_path / "known").write_bytes(((tmp_path / "known").read_bytes() + b"x")[:size])
+    with pytest.raises(ModelError, match=f"has {size} bytes, not those of .* documents; copy"):
+        DocumentSet.load(tmp_path / "known")
 
 
 def test_quantiles_are_lengths_that_occur() -> None:

@@ -14,7 +14,7 @@ from granular_lm.errors import ModelError
 from granular_lm.files import replaced_file
 from granular_lm.mapped import map_array
 
-FINGERPRINT_BYTES = 5
+COUNT_BYTES, FINGERPRINT_BYTES = 8, 5
 FINGERPRINT = np.dtype(f"S{FINGERPRINT_BYTES}")
 """Fixed strings that numpy sorts as it sorts their bytes; zeros at the end make no difference to that."""
 
@@ -56,28 +56,24 @@ class DocumentSet(Container[object]):
         return DocumentSet(np.union1d(self._fingerprints, other._fingerprints))
 
     def save(self, path: Path) -> None:
-        """Write the fingerprints one after another."""
-        with replaced_file(path) as written:
-            self._fingerprints.tofile(written)
+        """Write how many fingerprints there are, and the fingerprints one after another."""
+        with replaced_file(path) as written, written.open("wb") as file:
+            file.write(len(self).to_bytes(COUNT_BYTES, "little"))
+            self._fingerprints.tofile(file)
 
     @classmethod
-    def load(cls, path: Path, count: int) -> "DocumentSet":
+    def load(cls, path: Path) -> "DocumentSet":
         """Return the set in a file, which is read as it is needed.
 
-        Args:
-            path: The file.
-            count: How many fingerprints it has.
-
         Raises:
-            ModelError: The file has more or fewer.
+            ModelError: The file is cut off, or something else.
         """
         size = path.stat().st_size
-        if size != FINGERPRINT_BYTES * count:
-            raise ModelError(
-                f"{path} has {size} bytes, not {FINGERPRINT_BYTES} for each of {count} documents; copy the whole model "
-                "folder."
-            )
-        return cls(map_array(path, np.uint8).view(FINGERPRINT))
+        with path.open("rb") as file:
+            count = int.from_bytes(file.read(COUNT_BYTES), "little")
+        if size != COUNT_BYTES + FINGERPRINT_BYTES * count:
+            raise ModelError(f"{path} has {size} bytes, not those of {count} documents; copy the whole model folder.")
+        return cls(map_array(path, np.uint8)[COUNT_BYTES:].view(FINGERPRINT))
 
 
 def quantiles(lengths: NDArray[np.integer]) -> dict[str, float]:
