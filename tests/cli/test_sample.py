@@ -164,10 +164,10 @@ def test_a_text_that_ends_inside_a_character_is_completed(model: Path) -> None:
         (["--accept", "("], "'(' is no regular expression"),
         (["--errors", "ignore"], "--errors 'ignore'"),
         (["--ban", ""], "ban holds ''"),
-        (["--min-bytes", "300"], "--min-bytes 300"),
+        (["--min-bytes", "31", "--max-bytes", "30"], "--min-bytes 31 is above --max-bytes 30"),
         (["--repetition-penalty", "0.5"], "--repetition-penalty 0.5"),
         (["--typical-p", "0"], "--typical-p 0.0"),
-        (["--prompt", "x" * 300], "no room after the prompt of 300 bytes; give at least 301"),
+        (["--prompt", "x" * 300, "--max-bytes", "200"], "no room after the prompt of 300 bytes; give at least 301"),
     ],
 )
 def test_impossible_options_are_wrong_usage(run: Run, model: Path, arguments: list[str], problem: str) -> None:

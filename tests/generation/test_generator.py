@@ -155,6 +155,17 @@ def test_a_prompt_inside_a_character_is_completed(random_model: Callable[..., La
         assert sample.data.decode().encode() == sample.data
 
 
+@pytest.mark.parametrize("length", [0, 90, 100, 101, 250])
+def test_there_is_always_room_after_a_prompt(bigram_model, length: int) -> None:  # type: ignore[no-untyped-def]
+    """Unless a limit is given: 200 bytes in all, or 100 after the prompt or what a string has at least."""
+    table = np.zeros((257, 257))
+    table[:, ord("a")] = 1.0
+    generator = Generator(bigram_model(ByteCodec(), table))
+    assert len(generator.sample("x" * length).data) == max(200, length + 100)
+    assert len(generator.sample(min_bytes=length).data) == max(200, length + 100)
+    assert len(generator.sample("x" * length, max_bytes=length + 1).data) == length + 1
+
+
 @pytest.mark.parametrize("max_bytes", [2, 3, 4, 5, 9, 40])
 @pytest.mark.parametrize("straddling", [b"\xa9\xc3", b"\xc3\xa9\xe2", b"\xa9\xe2\x82"])
 def test_a_limit_parts_no_character_that_a_prompt_begins(bigram_model, straddling: bytes, max_bytes: int) -> None:  # type: ignore[no-untyped-def]
@@ -240,7 +251,7 @@ def test_a_name_is_no_model() -> None:
         ({"stop": ["a", "\udc9f"]}, r"stop holds b'\\x9f', which begins inside"),
         ({"accept": "a"}, "accept='a'"),
         ({"errors": "strict"}, "errors='strict'"),
-        ({"min_bytes": 201}, "min_bytes=201 is above max_bytes=200"),
+        ({"min_bytes": 31, "max_bytes": 30}, "min_bytes=31 is above max_bytes=30; raise that, or lower it"),
         ({"max_draws": 0}, "max_draws=0"),
         ({"prompt_beam": 0}, "prompt_beam=0"),
         ({"top_k": True}, "top_k=True"),

@@ -63,7 +63,9 @@ def sample(
     min_p: Annotated[float | None, typer.Option(help="Draw from tokens this likely beside the likeliest.")] = None,
     typical_p: Annotated[float | None, typer.Option(help="Draw from tokens of typical surprise.")] = None,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1, tokens a string has become rarer.")] = 1.0,
-    max_bytes: Annotated[int, typer.Option(help="Cut a string at this many bytes.")] = 200,
+    max_bytes: Annotated[
+        int | None, typer.Option(help="Cut a string at this many bytes: 200, or 100 more than the prompt.")
+    ] = None,
     min_bytes: Annotated[int, typer.Option(help="Do not end a string before this many bytes.")] = 0,
     ban: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A string that must not occur; may be repeated.")

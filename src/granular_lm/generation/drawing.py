@@ -129,7 +129,7 @@ class Drawing:
         if self._rules.stop_strings is None:
             return False
         data = self.data(string)
-        return len(self._before_stop_string(data)) < min(len(data), self._rules.options.max_bytes + 1)
+        return len(self._before_stop_string(data)) < min(len(data), self._rules.max_bytes + 1)
 
     def _begin(self) -> None:
         """Draw what covers the prompt."""
@@ -179,7 +179,7 @@ class Drawing:
     def _cut(self, string: int) -> None:
         """Take back the tokens of a string that do not fit, and those of a character that is not whole without them."""
         prompt, cover, codec = self._prefix.data, self._cover(string), self._rules.codec
-        ids, given, most = self.ids(string), len(cover.ids), self._rules.options.max_bytes
+        ids, given, most = self.ids(string), len(cover.ids), self._rules.max_bytes
         kept = len(ids) - (len(ids) > given)  # the last one drawn is the only one that does not fit
         while kept > given and self._is_in_character(codec.decode_bytes(ids[max(0, kept - 3) : kept])):
             kept -= 1
@@ -197,7 +197,7 @@ class Drawing:
 
         So a character that the prompt begins is always ended.
         """
-        data, most = self._rules.codec.decode_bytes(ids), self._rules.options.max_bytes
+        data, most = self._rules.codec.decode_bytes(ids), self._rules.max_bytes
         self._num_bytes[string] = end = next(
             end for end in range(most, len(self._prefix.data), -1) if not self._is_in_character(data[:end])
         )

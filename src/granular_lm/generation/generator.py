@@ -127,7 +127,7 @@ class Generator:
         *,
         beam: int | None = 64,
         min_bytes: int = 0,
-        max_bytes: int = 200,
+        max_bytes: int | None = None,
         valid_utf8: bool = True,
     ) -> list[Sample]:
         """Return the ``n`` most likely strings, the likeliest first: not what temperature 0 gives, which is greedy.
@@ -140,7 +140,7 @@ class Generator:
             beam: How many beginnings are followed at each step. None follows as many as it takes to prove that no other
                 string is more likely.
             min_bytes: Shortest string.
-            max_bytes: Longest string.
+            max_bytes: Longest string; None as in `SamplingOptions`.
             valid_utf8: Whether every string has to be valid UTF-8.
 
         Raises:

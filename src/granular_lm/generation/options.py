@@ -13,6 +13,8 @@ from granular_lm.generation.strategies import Strategy
 from granular_lm.text import to_bytes
 
 MOST_BYTES = 2**31
+USUAL_BYTES, ROOM = 200, 100
+"""Where a string is cut if nothing else is said, and what is left for it at least."""
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -29,7 +31,8 @@ class SamplingOptions(TypedDict, total=False):
             suits subwords: strings of bytes cannot do without repeating them.
         max_bytes: Cut a string that grows longer than this many bytes, the prompt included, behind the last token that
             fits and ends a character, or inside of one if that alone ends the character that the prompt begins;
-            `Sample.ended_by` is ``"max_bytes"`` then. Nothing else about it changes.
+            `Sample.ended_by` is ``"max_bytes"`` then. Nothing else about it changes. None is 200, or more if that would
+            leave less than 100 after the prompt or ``min_bytes``.
         min_bytes: Let the model not end a string before it has this many bytes, the prompt included. A stop string may.
         valid_utf8: Draw only tokens that keep the string valid UTF-8; a cut never parts a character then. Like
             ``ban`` and ``min_bytes``, that takes tokens away step by step; it does not weigh whole strings.
@@ -50,7 +53,7 @@ class SamplingOptions(TypedDict, total=False):
     min_p: float | None
     typical_p: float | None
     repetition_penalty: float
-    max_bytes: int
+    max_bytes: int | None
     min_bytes: int
     valid_utf8: bool
     errors: str
@@ -71,7 +74,7 @@ class Options(Strategy):
         OptionError: An option is out of range.
     """
 
-    max_bytes: int = 200
+    max_bytes: int | None = None
     min_bytes: int = 0
     valid_utf8: bool = True
     errors: str = "replace"
@@ -85,9 +88,10 @@ class Options(Strategy):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_integer("max_bytes", self.max_bytes, least=1, most=MOST_BYTES)
-        check_integer("min_bytes", self.min_bytes, least=0)
-        if self.min_bytes > self.max_bytes:
+        if self.max_bytes is not None:
+            check_integer("max_bytes", self.max_bytes, least=1, most=MOST_BYTES)
+        check_integer("min_bytes", self.min_bytes, least=0, most=MOST_BYTES)
+        if self.max_bytes is not None and self.min_bytes > self.max_bytes:
             raise OptionError(
                 f"min_bytes={self.min_bytes} is above max_bytes={self.max_bytes}; raise that, or lower it."
             )
@@ -106,6 +110,12 @@ class Options(Strategy):
                 raise OptionError(
                     f"stop holds {raw!r}, which begins inside of a character; give whole ones, or valid_utf8=False."
                 )
+
+    def limit(self, prompt_bytes: int) -> int:
+        """Return how many bytes a string may have that begins with so many."""
+        if self.max_bytes is not None:
+            return self.max_bytes
+        return max(USUAL_BYTES, ROOM + max(prompt_bytes, self.min_bytes))
 
     def any_seed(self) -> int:
         """Return the seed, or a new one where none was given."""

@@ -48,7 +48,7 @@ class Rows:
 
     def has_ended(self) -> NDArray[np.bool_] | None:
         """Return which strings are too long or have come to a stop, shape (B,); None if it is none of them."""
-        has_ended = self._num_bytes > self._rules.options.max_bytes
+        has_ended = self._num_bytes > self._rules.max_bytes
         if self._rules.stop_strings is not None:
             has_ended = has_ended | self._rules.stop_strings.is_found(self._stop_states)
         return np.atleast_1d(has_ended) if np.count_nonzero(has_ended) else None

@@ -66,6 +66,7 @@ class Rules:
 
     Attributes:
         lengths: Bytes of each token, `STOP_LENGTH` for the stop, shape (V,).
+        max_bytes: How long a string may be.
 
     Raises:
         OptionError: The prompt leaves no room, or nothing may follow it.
@@ -79,10 +80,11 @@ class Rules:
         self._is_plain = options.changes_nothing
         self.lengths = codec.token_lengths.astype(np.int64)
         self.lengths[codec.stop_id] = STOP_LENGTH
+        self.max_bytes = options.limit(len(prompt))
         least = len(prompt) + self._least_room(prompt)
-        if options.max_bytes < least:
+        if self.max_bytes < least:
             raise OptionError(
-                f"max_bytes={options.max_bytes} leaves no room after the prompt of {len(prompt)} bytes; "
+                f"max_bytes={self.max_bytes} leaves no room after the prompt of {len(prompt)} bytes; "
                 f"give at least {least}."
             )
 

@@ -103,7 +103,7 @@ def most_likely(model: StepModel, rules: Rules, prompt: bytes, *, n: int, beam: 
         _search(model, rules, prompt, width, found)
     if len(found.strings) < n:
         raise SamplingError(
-            f"only {len(found.strings)} of {n} strings of at most max_bytes={rules.options.max_bytes} were found; "
+            f"only {len(found.strings)} of {n} strings of at most max_bytes={rules.max_bytes} were found; "
             "raise max_bytes or beam, or lower n."
         )
     best = sorted(found.strings.values(), key=lambda each: -each[0])[:n]
@@ -143,7 +143,7 @@ def _search(model: StepModel, rules: Rules, prompt: bytes, width: int, found: Fo
 
 def _after_prompt(rules: Rules, prefix: Prefix, width: int, found: Found) -> _Beginnings | None:
     """Return the likeliest covers of the prompt that are allowed."""
-    most = rules.options.max_bytes - len(prefix.data)
+    most = rules.max_bytes - len(prefix.data)
     fits = np.array([len(extra) <= most and rules.constraint.allows(extra) for extra in prefix.extra])
     chosen = _likeliest(np.where(fits, prefix.log_probs, -np.inf), width, found).tolist()
     if not chosen:
@@ -175,7 +175,7 @@ def _take_finished(rules: Rules, beginnings: _Beginnings, found: Found) -> None:
 def _longer(model: StepModel, rules: Rules, beginnings: _Beginnings, width: int, found: Found) -> _Beginnings | None:
     """Return the likeliest beginnings that are one token longer."""
     is_allowed = rules.constraint.is_allowed[beginnings.states]
-    is_allowed &= beginnings.num_bytes[:, None] + rules.codec.token_lengths <= rules.options.max_bytes
+    is_allowed &= beginnings.num_bytes[:, None] + rules.codec.token_lengths <= rules.max_bytes
     is_allowed[:, rules.codec.stop_id] = False
     log_probs = beginnings.log_probs[:, None] + beginnings.next_log_probs
     chosen = _likeliest(np.where(is_allowed, log_probs, -np.inf).ravel(), width, found)
