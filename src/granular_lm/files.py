@@ -1,6 +1,8 @@
 """Files and folders that appear whole or not at all."""
 
+import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +10,14 @@ from pathlib import Path
 
 from granular_lm.errors import OutputExistsError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
 def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a temporary folder that becomes ``target`` when the block ends well, and vanishes when it does not.
+
+    Where a disk is mounted at ``target``, its files are moved there one by one instead.
 
     Args:
         target: The folder to make.
@@ -24,37 +30,50 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         refuse_existing(target)
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
+    is_mount = target.is_mount()
+    place = target if is_mount else target.parent
     with (
         _errors_naming(target),
-        tempfile.TemporaryDirectory(prefix=_prefix(target), dir=target.parent, ignore_cleanup_errors=True) as made,
+        tempfile.TemporaryDirectory(prefix=_prefix(target), dir=place, ignore_cleanup_errors=True) as made,
     ):
         work = Path(made) / target.name
         work.mkdir()
         yield work
         if not replace:
-            refuse_existing(target)  # it may have come into being meanwhile
-        if replace and target.is_dir():
+            refuse_existing(target, but=Path(made))  # it may have come into being meanwhile
+        if replace and target.is_dir() and not is_mount:
             replaced = target.rename(Path(made) / "replaced")
             try:
                 work.rename(target)
             except OSError:
                 replaced.rename(target)
                 raise
-        elif target.is_dir():  # empty, and perhaps somebody's current folder: it has to stay the one it is
+        elif target.is_dir():  # perhaps somebody's current folder: it has to stay the one it is
             for child in work.iterdir():
+                if (target / child.name).is_dir():
+                    shutil.rmtree(target / child.name)
                 child.rename(target / child.name)
         else:
             work.rename(target)
 
 
-def refuse_existing(target: Path) -> None:
-    """Raise `OutputExistsError` if writing a folder to ``target`` would touch something that is there."""
+def refuse_existing(target: Path, *, but: Path | None = None) -> None:
+    """Raise `OutputExistsError` if a folder written to ``target`` would touch something there, ``but`` aside."""
     if target.is_dir():
-        if any(target.iterdir()):
+        if any(path != but for path in target.iterdir()):
             what = "a model" if (target / "config.json").exists() else "files"
             raise OutputExistsError(f"{target} already holds {what}; give another folder, or remove it first.")
     elif target.exists():
         raise OutputExistsError(f"{target} is a file, not a folder; give another name.")
+
+
+def refuse_unwritable(target: Path) -> None:
+    """Raise `OSError` if `new_folder` could not write to ``target``: better before hours of work than after them."""
+    target = target.resolve()
+    above = next(parent for parent in target.parents if parent.is_dir())
+    for place in [target] if target.is_mount() else [above, *([target] if target.is_dir() else [])]:
+        with _errors_naming(target), tempfile.TemporaryDirectory(prefix=_prefix(target), dir=place):
+            pass
 
 
 def refuse_existing_file(target: Path) -> None:
@@ -131,12 +150,18 @@ def replaced_file(target: Path, *, is_forced_to_disk: bool = False) -> Iterator[
 
 @contextmanager
 def _errors_naming(target: Path) -> Iterator[None]:
-    """Let errors name ``target`` in place of what is temporary beside it, which nobody has asked for."""
-    temporary = os.path.abspath(target.with_name(_prefix(target)))  # noqa: PTH100 - Path.absolute keeps ".."
+    """Let errors name ``target`` in place of what is temporary beside or in it, which nobody has asked for.
+
+    Those for want of room name nothing by themselves.
+    """
+    places = (target.with_name(_prefix(target)), target / _prefix(target))
+    temporary = tuple(map(os.path.abspath, places))  # Path.absolute keeps ".."
     try:
         yield
     except OSError as error:
-        if isinstance(error.filename, str | Path) and os.path.abspath(error.filename).startswith(temporary):  # noqa: PTH100
+        named = error.filename
+        is_temporary = isinstance(named, str | Path) and os.path.abspath(named).startswith(temporary)  # noqa: PTH100
+        if is_temporary or (named is None and error.errno in NO_ROOM):
             error.filename = str(target)
         raise
 

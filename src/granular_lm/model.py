@@ -27,6 +27,7 @@ from granular_lm.errors import ModelError, ModelNotFoundError
 from granular_lm.files import new_folder
 from granular_lm.runtime import Cursor, NumpyEngine, State
 from granular_lm.scoring import Score, score_documents
+from granular_lm.text import printable
 from granular_lm.weights import (
     WEIGHTS_FILE,
     ModelConfig,
@@ -159,7 +160,7 @@ class LanguageModel:
             OutputExistsError: The folder exists and is not empty.
         """
         with new_folder(Path(folder)) as work:
-            self.write_into(work, title=Path(folder).resolve().name)
+            self.write_into(work, title=printable(Path(folder).resolve().name))
 
     def write_into(self, folder: Path, *, title: str) -> None:
         """Write the files of the model folder into an existing, empty folder."""

@@ -6,6 +6,7 @@ convention (PEP 383), and leave it as the same bytes.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from granular_lm.errors import OptionError
@@ -43,6 +44,11 @@ def has_surrogates(text: str) -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def printable(name: str) -> str:
+    """Return a name with U+FFFD for what cannot be written as UTF-8, and for control characters."""
+    return "".join("\ufffd" if unicodedata.category(each) in ("Cc", "Cs") else each for each in name)
 
 
 def is_utf8(data: bytes) -> bool:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -58,7 +59,7 @@ def test_killed_and_resumed_it_writes_the_same_model_file(tmp_path: Path) -> Non
     refused = run(arguments)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.count("\n") == 1
-    assert "holds an unfinished run; resume it" in refused.stderr
+    assert "holds the checkpoint of a run; go on from it with --resume, or remove" in refused.stderr
     other = run(command(tmp_path, "torn", "--resume", "--codec", "char"))
     assert other.returncode == 1
     assert "codec.name was 'byte', now 'char'" in other.stderr
@@ -114,6 +115,88 @@ def test_a_run_that_took_too_long_says_why(
     model.training |= {"ended": "budget", "seconds": seconds, "valid_bpb": 1.5}
     warn_about(model, tmp_path / "none", 100.0)
     assert ("training took 200 s instead of 100 s" in capsys.readouterr().err) == is_told
+
+
+@pytest.mark.parametrize("obstacle", ["full", "interrupted"])
+def test_what_was_trained_outlasts_a_failure_to_write_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], obstacle: str
+) -> None:
+    """The same command with --resume writes the model that would have been written, and nothing else is left."""
+    (tmp_path / "bios.txt").write_text("".join(f"{text}\n" for text in generate_bios(200)), encoding="utf-8")
+    arguments = ["train", str(tmp_path / "bios.txt"), *SHAPE[:4], "--max-bytes", "20k", "--precision", "fp32", "-o"]
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device") if obstacle == "full" else KeyboardInterrupt
+
+    def ended(name: str, *more: str) -> tuple[object, str]:
+        with pytest.raises(SystemExit) as end:
+            main([*arguments, str(tmp_path / name), *more])
+        return end.value.code, capsys.readouterr().err
+
+    assert ended("whole") == (0, "")
+    with monkeypatch.context() as patched:
+        patched.setattr("granular_lm.model.save_weights", fail)
+        code, said = ended("m")
+    assert code == (1 if obstacle == "full" else 130)
+    assert "what was trained is kept: the same command with --resume goes on from there." in said
+    assert obstacle != "full" or f"{tmp_path / 'm'}: No space left on device" in said
+    assert ended("m", "--resume") == (0, "")
+    assert (tmp_path / "m/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bios.txt", "m", "whole"]
+
+
+def test_ctrl_c_while_the_model_is_written_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a moment, and the model is whole."""
+    (tmp_path / "bios.txt").write_text("".join(f"{text}\n" for text in generate_bios(200)), encoding="utf-8")
+    save = glm.LanguageModel.write_into
+
+    def interrupted_saving(model: glm.LanguageModel, folder: Path, *, title: str) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        save(model, folder, title=title)
+
+    monkeypatch.setattr(glm.LanguageModel, "write_into", interrupted_saving)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", str(tmp_path / "bios.txt"), *SHAPE[:2], "--max-bytes", "2k", "-o", str(tmp_path / "m")])
+    assert ended.value.code == 0
+    assert glm.LanguageModel.from_pretrained(tmp_path / "m").training["ended"] == "budget"
+
+
+def test_a_folder_of_that_name_that_is_no_run_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Though a run would keep its checkpoints there."""
+    (tmp_path / "m.training").mkdir()
+    corpus = tmp_path / "m.training" / "part1.txt"
+    corpus.write_text("".join(f"{text}\n" for text in generate_bios(50)), encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", str(corpus), "-o", str(tmp_path / "m"), *SHAPE[:2], "--max-bytes", "2k"])
+    assert ended.value.code == 1
+    assert "m.training holds part1.txt, which is of no training run; give another folder." in capsys.readouterr().err
+    assert corpus.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["m.training"]
+
+
+def test_a_name_that_is_no_utf8_is_written(tmp_path: Path) -> None:
+    """With U+FFFD in the card and above the picture, and control characters likewise."""
+    (tmp_path / "bios.txt").write_text("".join(f"{text}\n" for text in generate_bios(300)), encoding="utf-8")
+    output = tmp_path / "caf\udce9\x01"
+    done = run([*command(tmp_path, "m")[:5], "-o", str(output), *SHAPE[:2], "--max-bytes", "20k"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "# caf\ufffd\ufffd\n" in (output / "README.md").read_text(encoding="utf-8")
+    ET.parse(output / "learning-curve.svg")
+
+
+def test_test_documents_that_the_base_knows_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The new text has none of them, but the model that training went on from was trained on them."""
+    lines = list(dict.fromkeys(generate_bios(200)))
+    for name, some in (("old", lines[:100]), ("new", lines[100:])):
+        (tmp_path / f"{name}.txt").write_text("".join(f"{text}\n" for text in some), encoding="utf-8")
+    old, new, base = str(tmp_path / "old.txt"), str(tmp_path / "new.txt"), str(tmp_path / "base")
+    for arguments in ([old, "-o", base, *SHAPE[:2]], [new, "-o", str(tmp_path / "m"), "--from", base, "--test", old]):
+        with pytest.raises(SystemExit) as ended:
+            main(["train", *arguments, "--max-bytes", "2k"])
+        assert ended.value.code == 0
+    told = glm.LanguageModel.from_pretrained(tmp_path / "m").training["test_documents_trained_on"]
+    assert told >= 90
+    assert f"{told} distinct test documents were trained on by the model that --from names" in capsys.readouterr().err
 
 
 def test_a_useless_model_is_told(tmp_path: Path) -> None:

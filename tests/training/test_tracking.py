@@ -7,7 +7,7 @@ import pytest
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
 import granular_lm as glm
-from granular_lm.errors import OptionError
+from granular_lm.errors import OptionError, TrainingWarning
 from granular_lm.training import Progress, Trainer, TrainingOptions
 from granular_lm.training.tracking import tracker
 
@@ -93,6 +93,22 @@ def test_a_tracker_that_does_not_start_is_told(bios: list[str], monkeypatch: pyt
     monkeypatch.setattr("granular_lm.training.tracking.find_spec", lambda name: name)
     with tracker("wandb", "absent") as send, pytest.raises(OptionError, match="the tracker did not start"):
         glm.train(bios, max_bytes=2000, network={"hidden_size": 16}, options=OPTIONS, on_step=send)
+
+
+@pytest.mark.parametrize("method", ["log", "finish"])
+def test_a_tracker_that_fails_does_not_end_the_run(
+    bios: list[str], opened: list[Recorded], monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Whatever it raises: that is told once, and training goes on without it."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ConnectionError("network is down")
+
+    monkeypatch.setattr(Recorded, method, fail)
+    with pytest.warns(TrainingWarning, match=r"wandb .*network is down") as told, tracker("wandb", "bios") as send:
+        model = glm.train(bios, max_bytes=5000, network={"hidden_size": 16}, options=OPTIONS, on_step=send)
+    assert model.training["ended"] == "budget"
+    assert len(told) == 1
 
 
 def test_a_resumed_run_sends_what_is_new(bios: list[str], tmp_path: Path, opened: list[Recorded]) -> None:

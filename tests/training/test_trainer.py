@@ -444,6 +444,30 @@ def test_a_network_too_large_for_memory_is_an_option_error(bios: list[str]) -> N
         glm.train(bios, epochs=1, network={"hidden_size": 1_000_000, "embedding_dim": 1_000_000})
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: ...")])
+def test_want_of_memory_is_told(bios: list[str], monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """In one line, and what to lower; other errors of torch are bugs."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("granular_lm.training.parallel.Parallel.gradient", fail)
+    advice = "memory does not suffice for an update of 512 bytes; lower batch_bytes, raise accumulate=1"
+    with pytest.raises(TrainingError, match=advice):
+        glm.train(bios, max_bytes=2000, network=SMALL, options=FP32)
+    error = RuntimeError("a bug")
+    with pytest.raises(RuntimeError, match="a bug"):
+        glm.train(bios, max_bytes=2000, network=SMALL, options=FP32)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_training_needs_gradients_whatever_the_caller_does(bios: list[str], mode: Any) -> None:
+    """And leaves the caller's mode as it was."""
+    with mode():
+        assert glm.train(bios, max_bytes=2000, network=SMALL, options=FP32).training["updates"] > 0
+        assert not torch.is_grad_enabled()
+
+
 def test_what_was_left_open_is_told(bios: list[str]) -> None:
     """The model says how it was trained, and not that nothing was said about it."""
     for optimizer, rate, of_matrices in (("muon", 0.028, 0.035), ("adamw", 0.016, None)):

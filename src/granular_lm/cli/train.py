@@ -1,8 +1,8 @@
 """``granular-lm train``: documents in, a model folder out."""
 
-import shutil
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from json import loads
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +14,7 @@ from granular_lm.cli.output import warn
 from granular_lm.cli.reading import how_to_read
 from granular_lm.cli.train_summary import print_summary, warn_about
 from granular_lm.interrupts import noted_interrupts
+from granular_lm.text import printable, to_bytes
 
 CURVE_FILES = {"learning-curve.svg", "metrics.jsonl"}
 
@@ -83,7 +84,7 @@ def train(
     json: options.Json = False,
 ) -> None:
     """Train a model. The budget is a time, a number of passes, or a number of bytes; five minutes if none is given."""
-    work = _work_folder(output, resume=resume)
+    work, started = _work_folder(output, resume=resume), time.time()
     documents, valid_documents, test_documents = _read(
         data, validation, test, field=field, column=column, file_format=file_format, whole_file=whole_file
     )
@@ -93,11 +94,16 @@ def train(
         from granular_lm.scoring import bits_per_byte, score_documents
         from granular_lm.training import TrainingOptions
         from granular_lm.training import train as train_model
+        from granular_lm.training.checkpoint import discard_run
     if interrupted.is_set():
         raise KeyboardInterrupt
 
     curve: list[dict[str, Any]] = []
-    with _watchers(f"training {codec or base or 'byte'}", track, output.name, curve) as watch:
+    title = printable(output.resolve().name)
+    with (
+        _told_how_to_go_on(work, since=started),
+        _watchers(f"training {codec or base or 'byte'}", track, title, curve) as watch,
+    ):
         model = train_model(
             documents,
             codec,
@@ -137,14 +143,17 @@ def train(
         )
     if not PartialState().is_main_process:
         return
-    if test_documents is not None:
-        with _kept_at_interrupt():
-            model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
-    _write(model, curve, output, replace=resume and _is_interrupted(output))
+    with _told_how_to_go_on(work, since=started):
+        if test_documents is not None:
+            model.training["test_documents_trained_on"] = _num_known(model, test_documents)
+            with _kept_at_interrupt():
+                model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
+        with noted_interrupts():  # a moment, in which nothing is lost
+            _write(model, curve, output, title=title, replace=resume and _is_interrupted(output))
     has_diverged = model.training["ended"].startswith("diverged")
     if model.training["ended"] != "interrupted" and not has_diverged:
-        shutil.rmtree(work, ignore_errors=True)
-    warn_about(model, work, max_time)
+        discard_run(work)
+    warn_about(model, work, None if resume else max_time)
     print_summary(model, output, json=json)
     if has_diverged:
         raise typer.Exit(1)
@@ -153,13 +162,28 @@ def train(
 def _work_folder(output: Path, *, resume: bool) -> Path:
     """Return where a run keeps what it can be gone on with, if its model may be written."""
     from granular_lm.errors import OutputExistsError
-    from granular_lm.files import refuse_existing
+    from granular_lm.files import refuse_existing, refuse_unwritable
 
     if not _is_interrupted(output):
         refuse_existing(output)
     elif not resume:
         raise OutputExistsError(f"{output} is the model of an unfinished run; go on with --resume, or remove it first.")
+    refuse_unwritable(output)
     return output.resolve().parent / f"{output.resolve().name}.training"
+
+
+@contextmanager
+def _told_how_to_go_on(work: Path, *, since: float) -> Iterator[None]:
+    """Say of an error that nothing is lost, where the run has written a checkpoint."""
+    from granular_lm.training.checkpoint import CHECKPOINT_FILE
+
+    try:
+        yield
+    except (Exception, KeyboardInterrupt):
+        with suppress(OSError):
+            if (work / CHECKPOINT_FILE).stat().st_mtime >= since:
+                warn("what was trained is kept: the same command with --resume goes on from there.")
+        raise
 
 
 def _read(
@@ -178,6 +202,12 @@ def _read(
         return documents, validation, None
     test_documents = _with_text(test, read_locked([test], **how))
     return apart_from(documents, test_documents, "test"), validation, test_documents
+
+
+def _num_known(model: "LanguageModel", documents: list[str]) -> int:
+    """Return how many distinct documents with text a model knows, from the one that training went on from, say."""
+    known = model.documents if model.documents is not None else ()
+    return sum(raw in known for raw in set(map(to_bytes, documents)) if raw)
 
 
 @contextmanager
@@ -242,14 +272,14 @@ def _watchers(stage: str, track: str | None, run_name: str, curve: list[dict[str
         yield watch
 
 
-def _write(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, *, replace: bool) -> None:
+def _write(model: "LanguageModel", curve: list[dict[str, Any]], output: Path, *, title: str, replace: bool) -> None:
     """Write the model folder and the learning curve in it, whole or not at all."""
     from granular_lm.files import new_folder
     from granular_lm.training import write_metrics
     from granular_lm.training.picture import learning_curve_svg
 
     with new_folder(output, replace=replace) as work:
-        model.write_into(work, title=output.resolve().name)
+        model.write_into(work, title=title)
         write_metrics(curve, work / "metrics.jsonl")
-        picture = learning_curve_svg(curve, title=output.resolve().name)
+        picture = learning_curve_svg(curve, title=title)
         (work / "learning-curve.svg").write_text(picture, encoding="utf-8")

@@ -1,5 +1,6 @@
 """What ``granular-lm train`` says at its end."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,11 @@ def warn_about(model: "LanguageModel", work: Path, max_time: float | None) -> No
             f"{shared:,} distinct development documents were trained on, too: the model looks better than it is. "
             "granular-lm data split makes parts that have none in common."
         )
+    if shared := about.get("test_documents_trained_on"):
+        warn(
+            f"{shared:,} distinct test documents were trained on by the model that --from names: its bits per byte say "
+            "nothing of new text."
+        )
     if about["valid_bpb"] > BITS_OF_A_BYTE:
         held_out = f"the {about['valid_bytes']:,} bytes of held-out text that it was judged by"
         warn(f"the model is worse than a guess on {held_out}; give more text, or a longer budget.")
@@ -61,7 +67,6 @@ def print_summary(model: "LanguageModel", output: Path, *, json: bool) -> None:
         print_json({**more, **about})
         return
     shape = model.config
-    speed = about["bytes_seen"] / max(about["seconds"], 1e-9)
     print_facts(
         {
             "development bits per byte": f"{about['valid_bpb']:.4f} on {_size(about['valid_bytes'])}",
@@ -72,17 +77,23 @@ def print_summary(model: "LanguageModel", output: Path, *, json: bool) -> None:
             "learning rates": _rates(about["options"]),
             "weight decay": f"{about['options']['weight_decay']:g}",
             **_calibration(about["sharpness"]),
-            "read": f"{about['bytes_seen'] / 1e6:.2f} MB in {about['updates']:,} updates, {about['seconds']:.0f} s",
-            **({"speed": f"{speed / 1000:.1f} kB/s"} if about["seconds"] else {}),
+            "read": f"{_size(about['bytes_seen'])} in {about['updates']:,} updates, {about['seconds']:.0f} s",
+            **({"speed": _speed(about["bytes_seen"] / about["seconds"])} if about["seconds"] else {}),
             **({"peak memory": f"{peak_memory / 1e6:,.0f} MB"} if peak_memory else {}),
             "model": output,
-            "next": f"granular-lm sample {output}",
+            "next": shlex.join(["granular-lm", "sample", str(output)]),
         }
     )
 
 
 def _size(num_bytes: int) -> str:
-    return f"{num_bytes:,} bytes" if num_bytes < 10_000 else f"{num_bytes / 1000:,.0f} kB"
+    if num_bytes < 10_000:
+        return f"{num_bytes:,} bytes"
+    return f"{num_bytes / 1000:,.0f} kB" if num_bytes < 1_000_000 else f"{num_bytes / 1e6:,.2f} MB"
+
+
+def _speed(bytes_per_second: float) -> str:
+    return f"{bytes_per_second:,.0f} bytes/s" if bytes_per_second < 10_000 else f"{bytes_per_second / 1000:,.1f} kB/s"
 
 
 def _rates(used: dict[str, Any]) -> str:

@@ -28,6 +28,8 @@ from granular_lm.training.trainer import Trainer
 from granular_lm.weights import ModelConfig, weights_hash
 
 VALID_SHARE = 0.05
+ENCODED = "encoded-"
+"""How the names of the folders begin in which the processes of a run keep encoded documents."""
 
 
 def train(
@@ -98,13 +100,15 @@ def train(
         train_documents, valid_documents = _hold_out(documents_of(documents), validation, options.seed, work)
         ready = _codec(codec, base, train_documents)
         stores = _encode(ready, train_documents, valid_documents, work)
+        if checkpoint is not None:  # what was chosen then, not what would be chosen now
+            options = checkpoint.options_for(options)
         if base is not None:
             config = base.config
-        elif checkpoint is not None and preset == AUTO:  # what was chosen then, not what would be chosen now
-            config, options = checkpoint.chosen(network or {}, options)
+        elif checkpoint is not None and preset == AUTO:
+            config = checkpoint.config_for(network or {})
         else:
             config, options = choose(preset, stores[0], budget=budget, options=options, changes=network or {})
-        writer = CheckpointWriter(work / CHECKPOINT_FILE, checkpoint_seconds) if checkpoint_folder else None
+        writer = None if checkpoint_folder is None else CheckpointWriter(work / CHECKPOINT_FILE, checkpoint_seconds)
         trainer = Trainer(
             config,
             *stores,
@@ -153,7 +157,11 @@ def _refuse_contradictions(base: object, codec: object, preset: str, network: Ma
 
 @contextmanager
 def _work_folder(folder: str | Path | None) -> Iterator[Path]:
-    """Give the folder of a run, of which nothing but a checkpoint is left at the end."""
+    """Give the folder of a run, of which nothing but a checkpoint is left at the end.
+
+    Raises:
+        OutputExistsError: It holds something else, or another process is at work in it.
+    """
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(temporary)
@@ -162,6 +170,9 @@ def _work_folder(folder: str | Path | None) -> Iterator[Path]:
     if work.exists() and not work.is_dir():
         raise OutputExistsError(f"{work} is a file, not a folder; give another name.")
     work.mkdir(parents=True, exist_ok=True)
+    for path in work.iterdir():
+        if not path.name.startswith((CHECKPOINT_FILE, f".{CHECKPOINT_FILE}.", ENCODED)):
+            raise OutputExistsError(f"{work} holds {path.name}, which is of no training run; give another folder.")
     with locked_folder(work) if _rank() == 0 else nullcontext():  # the others of a run share what the first has locked
         for torn in work.glob(f".{CHECKPOINT_FILE}.*"):  # a kill while a checkpoint was being written
             torn.unlink(missing_ok=True)
@@ -175,7 +186,7 @@ def _work_folder(folder: str | Path | None) -> Iterator[Path]:
 
 def _own_place(work: Path) -> Path:
     """Return where this process encodes."""
-    return work / f"process-{_rank()}"
+    return work / f"{ENCODED}{_rank()}"
 
 
 def _rank() -> int:
@@ -188,7 +199,9 @@ def _checkpoint(work: Path, *, resume: bool) -> Checkpoint | None:
     if resume:
         return Checkpoint.load(path)
     if path.exists():
-        raise OutputExistsError(f"{work} holds an unfinished run; resume it (--resume), or remove the folder.")
+        raise OutputExistsError(
+            f"{work} holds the checkpoint of a run; go on from it with resume=True, or remove the folder."
+        )
     return None
 
 

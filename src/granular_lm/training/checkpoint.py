@@ -8,7 +8,9 @@ function of the run's seed and the update's number.
 
 import json
 import time
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from granular_lm.errors import TrainingError
+from granular_lm.errors import TrainingError, TrainingWarning
 from granular_lm.files import replaced_file
 from granular_lm.training.options import TrainingOptions
 from granular_lm.weights import ModelConfig
@@ -28,7 +30,7 @@ CHECKPOINT_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.02
 """Most of the time that may go into writing checkpoints; a slow disk gets fewer of them."""
 
-FORMAT = "granular-lm checkpoint 2"
+FORMAT = "granular-lm checkpoint 3"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,12 +82,15 @@ class Checkpoint:
             raise TrainingError(f"{path} is damaged ({error}); remove it and train anew.") from error
         return cls(**about, tensors=tensors)
 
-    def chosen(self, network: Mapping[str, Any], options: TrainingOptions) -> tuple[ModelConfig, TrainingOptions]:
-        """Return the network and the options of the run, but for what is given."""
-        config = ModelConfig.from_dict({**self.made_with["network"], **network})
+    def config_for(self, network: Mapping[str, Any]) -> ModelConfig:
+        """Return the network of the run, but for what is given."""
+        return ModelConfig.from_dict({**self.made_with["network"], **network})
+
+    def options_for(self, options: TrainingOptions) -> TrainingOptions:
+        """Return options with those of the run for what is left open."""
         then = {**self.made_with["options"], **self.state["rates"]}
         left = [*options.left_to_auto(), *(["learning_rate"] if options.learning_rate is None else [])]
-        return config, replace(options, **{name: then[name] for name in left})
+        return replace(options, **{name: then[name] for name in left})
 
     def refuse_changes(self, now: Mapping[str, Any]) -> None:
         """Raise unless a run is made with the same.
@@ -130,11 +135,25 @@ class CheckpointWriter:
         return time.perf_counter() >= self._due
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Write one, and decide when the next is due."""
+        """Write one, and decide when the next is due; one that cannot be written is warned of, and left out."""
         started = time.perf_counter()
-        checkpoint.save(self._path)
+        try:
+            checkpoint.save(self._path)
+        except OSError as error:
+            warnings.warn(
+                f"no checkpoint could be written to {self._path} ({error.strerror}); training goes on without it.",
+                TrainingWarning,
+                stacklevel=2,
+            )
         ended = time.perf_counter()
         self._due = ended + (self._seconds and max(self._seconds, (ended - started) / CHECKPOINT_SHARE))
+
+
+def discard_run(folder: Path) -> None:
+    """Remove the checkpoint in the folder of a run, and the folder if nothing else is in it."""
+    with suppress(OSError):
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def prefixed(kind: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

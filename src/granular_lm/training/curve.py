@@ -18,17 +18,19 @@ class MetricsRecorder:
 
     Attributes:
         points: One dictionary for each point: ``step``, ``progress``, ``seconds``, ``bytes_seen``,
-            ``bytes_per_second``, ``train_bpb``, ``learning_rate``, ``grad_norm``, ``skipped`` and, where measured,
-            ``valid_bpb``.
+            ``bytes_per_second``, ``train_bpb``, ``learning_rate``, ``grad_norm`` (the largest since the last point),
+            ``skipped`` and, where measured, ``valid_bpb``.
         pending: What has come in since the last point, as JSON values.
     """
 
     def __init__(self) -> None:
         self.points: list[dict[str, Any]] = []
-        self.pending: dict[str, float] = {"bits": 0.0, "bytes": 0, "seen": 0, "since": 0.0}
+        self.pending = _nothing(seen=0, since=0.0)
 
     def __call__(self, told: Progress) -> None:
         """Take in one update."""
+        if math.isfinite(told.grad_norm):
+            self.pending["grad_norm"] = max(told.grad_norm, self.pending["grad_norm"])
         if math.isfinite(told.train_bits):
             self.pending["bits"] += told.train_bits
             self.pending["bytes"] += told.num_bytes
@@ -51,14 +53,18 @@ class MetricsRecorder:
             "bytes_per_second": (told.bytes_seen - pending["seen"]) / max(told.seconds - pending["since"], 1e-9),
             "train_bpb": pending["bits"] / pending["bytes"] if pending["bytes"] else None,
             "learning_rate": told.learning_rate,
-            "grad_norm": told.grad_norm if math.isfinite(told.grad_norm) else None,
+            "grad_norm": pending["grad_norm"] or None,
             "skipped": told.skipped,
         }
         if told.valid_bpb is not None:
             valid_bpb = told.valid_bpb if math.isfinite(told.valid_bpb) else None
             point |= {"valid_bpb": valid_bpb, "is_best": told.is_best}
         self.points.append(point)
-        self.pending = {"bits": 0.0, "bytes": 0, "seen": told.bytes_seen, "since": told.seconds}
+        self.pending = _nothing(seen=told.bytes_seen, since=told.seconds)
+
+
+def _nothing(*, seen: int, since: float) -> dict[str, float]:
+    return {"bits": 0.0, "bytes": 0, "grad_norm": 0.0, "seen": seen, "since": since}
 
 
 def write_metrics(points: Iterable[Mapping[str, Any]], path: Path) -> None:

@@ -1,5 +1,6 @@
 """Experiment trackers: TensorBoard, Weights & Biases and the others that accelerate knows."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
-from granular_lm.errors import OptionError
+from granular_lm.errors import OptionError, TrainingWarning
 from granular_lm.training.options import Callback, Progress
 
 if TYPE_CHECKING:
@@ -42,22 +43,32 @@ def tracker(name: str, run_name: str, *, folder: Path = LOGGING_FOLDER) -> Itera
         raise OptionError(f"track={name!r} needs a package that is not installed: pip install {package[0]}.")
     opened: Any = None
     sent = 0
+    has_failed = False
 
     def send(trainer: "Trainer", told: Progress) -> None:
-        nonlocal opened, sent
+        nonlocal opened, sent, has_failed
+        if has_failed:
+            return
         points = trainer.metrics.points
         if opened is None:  # not before: only now it is settled which process is the main one
             opened = _open(kind, run_name, folder)
             sent = sum(point["step"] < told.step for point in points)  # by the run that this one resumes
-        for point in points[sent:]:
-            opened.log(_numbers(point), step=point["bytes_seen"])
+        try:
+            for point in points[sent:]:
+                opened.log(_numbers(point), step=point["bytes_seen"])
+        except Exception as error:  # noqa: BLE001 - a network that is down, say, and not worth the training
+            has_failed = True
+            warnings.warn(f"{name} takes no more ({error}); training goes on without.", TrainingWarning, stacklevel=2)
         sent = len(points)
 
     try:
         yield send
     finally:
         if opened is not None:
-            opened.finish()
+            try:
+                opened.finish()
+            except Exception as error:  # noqa: BLE001 - as above
+                warnings.warn(f"{name} did not end well ({error}).", TrainingWarning, stacklevel=2)
 
 
 def _open(kind: Any, run_name: str, folder: Path) -> Any:

@@ -67,6 +67,7 @@ class Trainer:
         metrics: The learning curve.
     """
 
+    @torch.inference_mode(mode=False)  # whatever the caller does, tensors made here have to take part in training
     def __init__(
         self,
         config: ModelConfig,
@@ -117,6 +118,7 @@ class Trainer:
         self.precision = self._parallel.precision
         self._made_with = self._decisive(train_store, valid_store, weights)
 
+    @torch.inference_mode(mode=False)
     def run(self) -> None:
         """Train until the budget is used.
 
@@ -128,13 +130,25 @@ class Trainer:
                 keeping.
         """
         self._started = time.perf_counter() - self.state.seconds  # earlier sittings count
-        with noted_interrupts() as interrupted, freed_memory_kept(), torch.random.fork_rng(devices=[]):
+        with (
+            noted_interrupts() as interrupted,
+            freed_memory_kept(),
+            torch.random.fork_rng(devices=[]),
+            torch.enable_grad(),
+        ):
             try:
                 if self._is_fine_tuning and not self.state.step:
                     self._keep_if_best(*self.evaluate())  # so that nothing worse than what it began with is kept
                 self._train(interrupted)
             except KeyboardInterrupt:  # the second one, or a callback's
                 self.ended = "interrupted"
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                raise TrainingError(
+                    f"memory does not suffice for an update of {self._batches.batch_bytes:,} bytes; lower batch_bytes, "
+                    f"raise accumulate={self.options.accumulate}, or give a smaller hidden_size."
+                ) from error
         if self.best_weights is not None:
             return
         if 0 < self.state.step == self.state.skipped:
@@ -206,7 +220,7 @@ class Trainer:
         for point in self.metrics.points:
             point["progress"] = self._progress(point["seconds"], point["bytes_seen"])
         self.state.progress = self._progress(self.state.seconds, self.state.bytes_seen)
-        self.state.evaluations = self._evaluations_due()
+        self.state.evaluations = self._evaluations_due() - (self.state.progress >= 1.0)  # the last one is to come
 
     def checkpoint(self) -> Checkpoint:
         """Return all that is needed to go on from here."""
@@ -247,32 +261,38 @@ class Trainer:
     def _train(self, interrupted: threading.Event) -> None:
         state = self.state
         if state.progress >= 1.0:  # resumed with a budget that is used already
-            self._keep_if_best(*self.evaluate())
+            if self._evaluation_is_due():
+                self._keep_if_best(*self.evaluate())
             self.ended = "budget"
             return
         for epoch in itertools.count(state.epoch):
             state.epoch = epoch
             for windows in self._batches.epoch(epoch, start=state.batch):
-                carried = self._parallel.zero_states()
+                carried, is_first = self._parallel.zero_states(), True
                 for window in windows:
-                    carried = self._update(window, carried)
+                    carried = self._update(window, carried, begins_batch=is_first)
+                    is_first = False
                     if self.ended:
-                        return
+                        break
                 state.batch += 1
-                if self._parallel.from_main(float(interrupted.is_set())):
+                if not self.ended and self._parallel.from_main(float(interrupted.is_set())):
                     self.ended = "interrupted"
-                self._save_if_due()
                 if self.ended:
+                    self._save_at_the_end()
                     return
             state.batch = 0
 
-    def _update(self, window: Window, carried: list[TorchState | None]) -> list[TorchState | None]:
+    def _update(
+        self, window: Window, carried: list[TorchState | None], *, begins_batch: bool
+    ) -> list[TorchState | None]:
         # Never quite zero: the first update of a run, at progress 0, should count.
         factor = max(learning_rate_factor(self.state.progress, warmup=self.options.warmup), 1e-3)
         self._parallel.set_learning_rate(factor)
         self._parallel.seed(self._step_seed())
         nats, grad_norm, carried = self._parallel.gradient(window, carried, self.options.grad_clip)
         is_finite = math.isfinite(grad_norm) and math.isfinite(nats)
+        if begins_batch and is_finite:
+            self._save_if_due()
         self._parallel.update(is_skipped=not is_finite)
         if is_finite:
             self._average.update(self.state.step + 1)
@@ -350,10 +370,14 @@ class Trainer:
         return True
 
     def _save_if_due(self) -> None:
-        if self._checkpoints is None or not self._parallel.is_main:
-            return
+        """Write a checkpoint between two batches, once the gradient of the next has shown that the weights are good."""
+        if self._checkpoints is not None and self._parallel.is_main and self._checkpoints.is_due():
+            self._checkpoints.write(self.checkpoint())
+
+    def _save_at_the_end(self) -> None:
+        """Write a checkpoint: nothing is lost then if the model cannot be written."""
         # After a bad gradient, what is on disk is better.
-        if not self.state.skipped_in_a_row and (self._checkpoints.is_due() or self.ended == "interrupted"):
+        if self._checkpoints is not None and self._parallel.is_main and not self.state.skipped_in_a_row:
             self._checkpoints.write(self.checkpoint())
 
     def _step_seed(self) -> int:
@@ -364,6 +388,11 @@ class Trainer:
     def _advice(self) -> str:
         rates = {name: getattr(self.options, name) for name in MAY_CHANGE}
         return f"lower {' and '.join(f'{name} (now {rate:g})' for name, rate in rates.items() if rate is not None)}."
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an error is torch's for want of memory, which on a CPU has no class of its own."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _new_network(config: ModelConfig, weights: Weights | None) -> LSTMNetwork:
