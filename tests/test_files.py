@@ -2,11 +2,12 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from granular_lm.errors import OutputExistsError
-from granular_lm.files import new_folder, replaced_file
+from granular_lm.files import new_folder, refuse_unwritable, replaced_file
 
 
 def test_a_folder_appears_when_the_block_ends_well(tmp_path: Path) -> None:
@@ -51,6 +52,49 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), new_folder(tmp_path / "out", replace=True) as work:
         raise RuntimeError
     assert (tmp_path / "out" / "new").exists()
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_where_a_disk_is_mounted_files_move_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bool) -> None:
+    """Nothing is written beside it, which is another disk; what is new takes the place of what is old."""
+    target = tmp_path / "disk"
+    target.mkdir()
+    if replace:
+        (target / "codec").mkdir()
+        for name in ("config.json", "codec/old"):
+            (target / name).write_text("old")
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == target)
+    with new_folder(target, replace=replace) as work:
+        (work / "codec").mkdir()
+        for name in ("config.json", "codec/new"):
+            (work / name).write_text("new")
+        assert [path.name for path in tmp_path.iterdir()] == ["disk"]
+    files = {str(path.relative_to(target)): path.read_text() for path in target.rglob("*") if path.is_file()}
+    assert files == {"config.json": "new", "codec/new": "new"}
+    with pytest.raises(OutputExistsError, match="already holds"), new_folder(target):
+        pass
+
+
+def test_what_cannot_be_written_is_refused_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under its own name, if the folder is there or has to be made; what can be written is left as it is."""
+    (tmp_path / "there").mkdir()
+    for name in ("there", "new", "deep/er/new"):
+        refuse_unwritable(tmp_path / name)
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+    refused: list[str] = []
+
+    def refuse(*, prefix: str, dir: Path) -> Any:  # noqa: A002 - its name in tempfile
+        if dir.name in refused:
+            raise PermissionError(13, "Permission denied", f"{dir}/{prefix}xyz")
+        return make(prefix=prefix, dir=dir)
+
+    make = tempfile.TemporaryDirectory
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
+    for place, name in (("there", "there"), (tmp_path.name, "there"), (tmp_path.name, "new")):
+        refused[:] = [place]
+        with pytest.raises(PermissionError) as caught:
+            refuse_unwritable(tmp_path / name)
+        assert caught.value.filename == str(tmp_path / name)
 
 
 def test_a_folder_that_cannot_be_replaced_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

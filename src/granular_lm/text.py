@@ -61,13 +61,15 @@ def is_utf8(data: bytes) -> bool:
 
 
 def documents_of(documents: Iterable[str]) -> Iterable[str]:
-    """Return documents as they are, having refused one string where several are meant.
+    """Return documents as they are, having refused one string where several are meant, and what holds none.
 
     Raises:
-        OptionError: A string is given: its characters would be taken for documents.
+        OptionError: A string is given, whose characters would be taken for documents, or a path, say.
     """
     if isinstance(documents, str | bytes):
         raise OptionError(f"documents={documents[:20]!r}... is one string; give a list, such as [text].")
+    if not isinstance(documents, Iterable):
+        raise OptionError(f"documents={documents!r:.60} is not accepted; give a list of str, or read_documents(path).")
     return documents
 
 

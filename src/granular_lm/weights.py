@@ -101,6 +101,12 @@ class ModelConfig:
         return asdict(self)
 
 
+def check_changes(changes: Mapping[str, Any]) -> None:
+    """Raise `OptionError` if changes to a shape say how many ids there are, which the codec does."""
+    if "vocab_size" in changes:
+        raise OptionError(f"vocab_size={changes['vocab_size']!r} follows from the codec; leave it out.")
+
+
 def parameter_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Return the name and shape of every parameter, in file order."""
     v, e, h = config.vocab_size, config.embedding_dim, config.hidden_size

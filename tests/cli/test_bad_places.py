@@ -63,6 +63,21 @@ def test_an_output_that_cannot_be_written_is_one_line(
     assert said in done.stderr
 
 
+def test_a_model_that_cannot_be_written_is_refused_at_once(place: Path, tmp_path: Path) -> None:
+    """Not after hours of training."""
+    source = written(tmp_path, "a.txt", "a\n")
+    done = on_a_disk("ro", place, sys.executable, "-m", "granular_lm", "train", source, "-o", "out")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "out: Read-only file system" in done.stderr
+
+
+def test_a_disk_of_its_own_is_a_place_like_any_other(place: Path, tmp_path: Path) -> None:
+    """Nothing can be renamed into it from beside it."""
+    source = written(tmp_path, "a.txt", "a\n")
+    done = on_a_disk("size=1m", place, sys.executable, "-m", "granular_lm", "codec", "train", "byte", source, "-o", ".")
+    assert (done.returncode, done.stderr) == (0, "codec.json\n")
+
+
 def test_a_full_disk_for_what_has_to_be_unpacked_is_one_line(place: Path, tmp_path: Path) -> None:
     """A packed Parquet file is unpacked in the folder for temporary files, which the error is about."""
     source = tmp_path / "a.parquet.gz"

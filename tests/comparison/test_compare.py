@@ -271,6 +271,7 @@ def test_a_folder_of_something_else_is_refused(bios: list[str], tmp_path: Path) 
         ({"trials": -1}, "trials=-1"),
         ({"trials": 2, "launch": Launch(shard=(1, 2))}, "shard"),
         ({"options": TrainingOptions(patience=2)}, "patience=2"),
+        ({"network": {"vocab_size": 9}}, "vocab_size=9 follows from the codec"),
         ({"marginal": -1}, "marginal=-1"),
         ({"launch": Launch(shard=(2, 2))}, "none is left for shard"),
         ({"max_bytes": None, "max_time": 1.0, "launch": Launch(shard=(1, 2))}, "max_bytes or epochs"),

@@ -512,6 +512,12 @@ def test_the_random_numbers_of_the_caller_are_left_alone(bios: list[str]) -> Non
         ({"options": {"seed": 1}}, "options={'seed': 1} is not accepted; give a TrainingOptions"),
         ({"network": "tiny"}, "network='tiny' is not accepted; give a dict"),
         ({"on_step": 3}, "on_step=3 is not accepted; give a Callable"),
+        ({"documents": Path("a.txt")}, "is not accepted; give a list of str, or read_documents(path)"),
+        ({"validation": Path("a.txt")}, "validation=a.txt is not accepted; give a share between 0 and 1, or documents"),
+        ({"codec": 5}, "codec=5 is not accepted; give a str or Codec"),
+        ({"base": 5}, "base=5 is not accepted; give a str or Path or LanguageModel"),
+        ({"network": {"vocab_size": 100}}, "vocab_size=100 follows from the codec; leave it out"),
+        ({"network": {"vocab_size": 100}, "preset": "tiny"}, "vocab_size=100 follows from the codec"),
     ],
 )
 def test_what_is_of_another_kind_is_refused(arguments: dict[str, Any], message: str) -> None:

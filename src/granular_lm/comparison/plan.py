@@ -11,7 +11,7 @@ from granular_lm.comparison.job import Job, Measures
 from granular_lm.comparison.matching import check_match, cost_of, solve_shape
 from granular_lm.comparison.trials import TRIAL_SEED
 from granular_lm.errors import OptionError
-from granular_lm.weights import ModelConfig
+from granular_lm.weights import ModelConfig, check_changes
 
 if TYPE_CHECKING:
     from granular_lm.training import Budget, TrainingOptions
@@ -111,6 +111,7 @@ class Plan:
             raise OptionError(
                 f"patience={options.patience} would end jobs early, and nothing would be held equal; leave it out."
             )
+        check_changes(network)
         left_open = [name for name in DROPOUTS if name not in network] + options.left_to_auto()
         shape = ModelConfig.preset(REFERENCE if preset == AUTO else preset, vocab_size=1, **network).to_dict()
         settings = asdict(options)

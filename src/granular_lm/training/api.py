@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from granular_lm.training.options import Callback, TrainingOptions
 from granular_lm.training.recipe import AUTO, choose
 from granular_lm.training.schedule import Budget
 from granular_lm.training.trainer import Trainer
-from granular_lm.weights import ModelConfig, weights_hash
+from granular_lm.weights import ModelConfig, check_changes, weights_hash
 
 VALID_SHARE = 0.05
 ENCODED = "encoded-"
@@ -87,7 +88,14 @@ def train(
         >>> model.codec
         ByteCodec(vocab_size=257)
     """
-    _check_types(network=(network, dict), options=(options, TrainingOptions), on_step=(on_step, Callable))
+    _check_types(
+        network=(network, dict),
+        options=(options, TrainingOptions),
+        on_step=(on_step, Callable),
+        codec=(codec, str | Codec),
+        base=(base, str | Path | LanguageModel),
+    )
+    check_changes(network or {})
     budget = Budget.of(max_time=max_time, epochs=epochs, max_bytes=max_bytes)
     options = options or TrainingOptions()
     base = LanguageModel.from_pretrained(base) if isinstance(base, str | Path) else base
@@ -143,7 +151,8 @@ def fit(
 def _check_types(**given: tuple[object, Any]) -> None:
     for name, (value, kind) in given.items():
         if value is not None and not isinstance(value, kind):
-            raise OptionError(f"{name}={value!r:.60} is not accepted; give a {kind.__name__}.")
+            kinds = " or ".join(each.__name__ for each in getattr(kind, "__args__", (kind,)))
+            raise OptionError(f"{name}={value!r:.60} is not accepted; give a {kinds}.")
 
 
 def _refuse_contradictions(base: object, codec: object, preset: str, network: Mapping[str, Any]) -> None:
@@ -213,10 +222,10 @@ def _hold_out(
     store = DocumentStore.write(documents, place / "documents")
     if isinstance(validation, Iterable):
         return store, DocumentStore.write(documents_of(validation), place / "validation")
-    share = VALID_SHARE if validation is None else float(validation)
-    if not 0 < share < 1:
+    share = VALID_SHARE if validation is None else validation
+    if not isinstance(share, Real) or not 0 < share < 1:
         raise OptionError(f"validation={validation} is not accepted; give a share between 0 and 1, or documents.")
-    is_valid = part_of_documents(store, valid=share, test=0.0, seed=seed) == Part.VALID
+    is_valid = part_of_documents(store, valid=float(share), test=0.0, seed=seed) == Part.VALID
     return store.where(~is_valid), store.where(is_valid)
 
 

@@ -76,7 +76,7 @@ class TrainingOptions:
             "evaluations",
             *self._given("batch_bytes", "window_bytes", "eval_every", "patience"),
         ):
-            check_integer(name, getattr(self, name), least=1)
+            check_integer(name, getattr(self, name), least=1, most=2**53)
         check_integer("seed", self.seed, least=0, most=MOST_SEEDS - 1)
         for name in self._given("weight_decay"):
             check_number(name, self.weight_decay, "0 or more", within=lambda value: value >= 0)
