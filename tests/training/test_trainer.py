@@ -1,5 +1,6 @@
 """The training loop: it learns, counts right, and keeps the best."""
 
+import itertools
 import json
 import math
 import random
@@ -16,6 +17,7 @@ import granular_lm as glm
 from granular_lm.codecs import Codec
 from granular_lm.codecs.byte import ByteCodec
 from granular_lm.corpus import document_set
+from granular_lm.corpus.split import Part, part_of_documents
 from granular_lm.errors import CorpusError, OptionError, TrainingError
 from granular_lm.text import to_bytes
 from granular_lm.token_store import TokenStore
@@ -436,6 +438,18 @@ def test_an_impossible_share_is_refused(bios: list[str], validation: float) -> N
     """The option is named as the caller wrote it."""
     with pytest.raises(OptionError, match="validation="):
         glm.train(bios, epochs=1, validation=validation)
+
+
+def test_development_documents_without_text_are_told() -> None:
+    """Of a list that is mostly blank; documents of their own are the way out where nothing can be held out."""
+    texts = ["", "one text", "another", "a third"]
+    parts = (part_of_documents(texts, valid=0.05, test=0.0, seed=seed) for seed in itertools.count())
+    seed = next(seed for seed, part_of in enumerate(parts) if part_of[0] == Part.VALID)
+    with pytest.raises(CorpusError, match=r"1 documents held out for development have no text; give another seed"):
+        glm.train(texts, max_bytes=20, network={"hidden_size": 8}, options=TrainingOptions(seed=seed))
+    with pytest.raises(CorpusError, match=r"Give more documents. Development documents .*validation=.* need no split"):
+        glm.train(["one document"], max_bytes=20)
+    assert glm.train(["one document"], validation=["another"], max_bytes=20, options=FP32).training["updates"] > 0
 
 
 def test_a_network_too_large_for_memory_is_an_option_error(bios: list[str]) -> None:

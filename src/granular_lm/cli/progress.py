@@ -78,9 +78,10 @@ class TrainingDisplay:
             return
         from granular_lm.generation import Generator
         from granular_lm.model import LanguageModel
+        from granular_lm.text import printable
 
         model = LanguageModel(trainer.codec, trainer.network.config, trainer.network.to_weights())
-        text = Generator(model).sample(temperature=0.8, max_bytes=160).text
+        text = printable(Generator(model).sample(temperature=0.8, max_bytes=160).text)  # none moves the cursor
         self._bar.console.print(f"[dim]{escape(text)}[/dim]", highlight=False)
         self._shown.sampled_at = time.monotonic()
 

@@ -16,7 +16,7 @@ from granular_lm.codecs.spec import CodecSpec
 from granular_lm.corpus.document_set import DocumentSet, quantiles
 from granular_lm.corpus.split import Part, part_of_documents
 from granular_lm.corpus.store import DocumentStore
-from granular_lm.errors import OptionError, OutputExistsError
+from granular_lm.errors import CorpusError, OptionError, OutputExistsError
 from granular_lm.files import locked_folder
 from granular_lm.model import LanguageModel
 from granular_lm.text import documents_of, is_utf8, to_bytes
@@ -225,7 +225,15 @@ def _hold_out(
     share = VALID_SHARE if validation is None else validation
     if not isinstance(share, Real) or not 0 < share < 1:
         raise OptionError(f"validation={validation} is not accepted; give a share between 0 and 1, or documents.")
-    is_valid = part_of_documents(store, valid=float(share), test=0.0, seed=seed) == Part.VALID
+    try:
+        is_valid = part_of_documents(store, valid=float(share), test=0.0, seed=seed) == Part.VALID
+    except CorpusError as error:
+        raise CorpusError(f"{error} Development documents of their own (validation=...) need no split.") from error
+    if not any(store.where(is_valid)):
+        raise CorpusError(
+            f"the {is_valid.sum()} documents held out for development have no text; give another seed, or "
+            "validation=... documents."
+        )
     return store.where(~is_valid), store.where(is_valid)
 
 
