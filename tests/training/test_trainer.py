@@ -466,7 +466,7 @@ def test_want_of_memory_is_told(bios: list[str], monkeypatch: pytest.MonkeyPatch
         raise error
 
     monkeypatch.setattr("granular_lm.training.parallel.Parallel.gradient", fail)
-    advice = "memory does not suffice for an update of 512 bytes; lower batch_bytes, raise accumulate=1"
+    advice = "memory does not suffice for an update of 512 bytes; lower batch_bytes, give accumulate=2 or more"
     with pytest.raises(TrainingError, match=advice):
         glm.train(bios, max_bytes=2000, network=SMALL, options=FP32)
     error = RuntimeError("a bug")

@@ -147,7 +147,7 @@ class Trainer:
                     raise
                 raise TrainingError(
                     f"memory does not suffice for an update of {self._batches.batch_bytes:,} bytes; lower batch_bytes, "
-                    f"raise accumulate={self.options.accumulate}, or give a smaller hidden_size."
+                    f"give accumulate={2 * self.options.accumulate} or more, or a smaller hidden_size."
                 ) from error
         if self.best_weights is not None:
             return
