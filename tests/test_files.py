@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -61,9 +60,9 @@ def test_where_a_disk_is_mounted_files_move_in(tmp_path: Path, monkeypatch: pyte
     target.mkdir()
     if replace:
         (target / "codec").mkdir()
-        for name in ("config.json", "codec/old"):
+        for name in ("config.json", "codec/old", "documents.bin"):
             (target / name).write_text("old")
-    monkeypatch.setattr(Path, "is_mount", lambda path: path == target)
+    monkeypatch.setattr("os.path.ismount", lambda path: path == target)
     with new_folder(target, replace=replace) as work:
         (work / "codec").mkdir()
         for name in ("config.json", "codec/new"):
@@ -82,17 +81,10 @@ def test_what_cannot_be_written_is_refused_before(tmp_path: Path, monkeypatch: p
         refuse_unwritable(tmp_path / name)
     assert [path.name for path in tmp_path.rglob("*")] == ["there"]
     refused: list[str] = []
-
-    def refuse(*, prefix: str, dir: Path) -> Any:  # noqa: A002 - its name in tempfile
-        if dir.name in refused:
-            raise PermissionError(13, "Permission denied", f"{dir}/{prefix}xyz")
-        return make(prefix=prefix, dir=dir)
-
-    make = tempfile.TemporaryDirectory
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", refuse)
-    for place, name in (("there", "there"), (tmp_path.name, "there"), (tmp_path.name, "new")):
+    monkeypatch.setattr("os.access", lambda place, _: Path(place).name not in refused)
+    for place, name in (("there", "there"), (tmp_path.name, "there"), (tmp_path.name, "deep/er/new")):
         refused[:] = [place]
-        with pytest.raises(PermissionError) as caught:
+        with pytest.raises(PermissionError, match="nothing can be written there") as caught:
             refuse_unwritable(tmp_path / name)
         assert caught.value.filename == str(tmp_path / name)
 

@@ -73,7 +73,7 @@ def take_plain_numbers(settings: "DataclassInstance") -> None:
         value = getattr(settings, field.name)
         if isinstance(value, Integral):
             plain: int | float = value if isinstance(value, int) else int(value)
-        elif isinstance(value, Real):
+        elif isinstance(value, Real) and _is_within(value, lambda _: True):
             plain = float(value)
         else:
             continue

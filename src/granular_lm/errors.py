@@ -76,10 +76,6 @@ class TrainingError(GranularLMError, RuntimeError):
     """Training cannot go on."""
 
 
-class TrainingWarning(UserWarning):
-    """Something beside training did not work, and training goes on without it."""
-
-
 class CollectionError(GranularLMError, RuntimeError):
     """A collection from X cannot go on."""
 

@@ -17,7 +17,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a temporary folder that becomes ``target`` when the block ends well, and vanishes when it does not.
 
-    Where a disk is mounted at ``target``, its files are moved there one by one instead.
+    Where a disk is mounted at ``target`` nothing can take its place: the files are moved in one by one then, when those
+    that they replace are gone.
 
     Args:
         target: The folder to make.
@@ -30,7 +31,7 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         refuse_existing(target)
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
-    is_mount = target.is_mount()
+    is_mount = os.path.ismount(target)
     place = target if is_mount else target.parent
     with (
         _errors_naming(target),
@@ -49,9 +50,9 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
                 replaced.rename(target)
                 raise
         elif target.is_dir():  # perhaps somebody's current folder: it has to stay the one it is
+            for old in set(target.iterdir()) - {Path(made)}:
+                (shutil.rmtree if old.is_dir() else Path.unlink)(old)
             for child in work.iterdir():
-                if (target / child.name).is_dir():
-                    shutil.rmtree(target / child.name)
                 child.rename(target / child.name)
         else:
             work.rename(target)
@@ -68,12 +69,12 @@ def refuse_existing(target: Path, *, but: Path | None = None) -> None:
 
 
 def refuse_unwritable(target: Path) -> None:
-    """Raise `OSError` if `new_folder` could not write to ``target``: better before hours of work than after them."""
+    """Raise `PermissionError` if `new_folder` could not write to ``target``: before hours of work, not after them."""
     target = target.resolve()
     above = next(parent for parent in target.parents if parent.is_dir())
-    for place in [target] if target.is_mount() else [above, *([target] if target.is_dir() else [])]:
-        with _errors_naming(target), tempfile.TemporaryDirectory(prefix=_prefix(target), dir=place):
-            pass
+    for place in [target] if os.path.ismount(target) else [above, *([target] if target.is_dir() else [])]:
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, "nothing can be written there", str(target))
 
 
 def refuse_existing_file(target: Path) -> None:

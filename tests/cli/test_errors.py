@@ -8,7 +8,7 @@ import typer
 
 from granular_lm.cli.app import app
 from granular_lm.cli.errors import as_typed, exit_code, message, option_names
-from granular_lm.errors import CorpusError, OptionError
+from granular_lm.errors import CorpusError, OptionError, OutputExistsError
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,23 @@ def test_what_the_user_can_mend_is_one_line(error: Exception, code: int, line: s
         ("n=0", "--number 0"),
         ("/a/max_bytes/b, 'max_bytes' and my_max_bytes=3 are", "/a/max_bytes/b, 'max_bytes' and my_max_bytes=3 are"),
         ("epochs pass, vocab_size=3", "epochs pass, vocab_size=3"),
+        ("give valid_utf8=False (novel=True)", "give --no-valid-utf8 (--novel)"),
+        (
+            "no file followers_of.txt, spm:seed=3, _, http://a/b?n=10",
+            "no file followers_of.txt, spm:seed=3, _, http://a/b?n=10",
+        ),
     ],
 )
 def test_options_are_said_as_they_are_typed(line: str, typed: str) -> None:
     """Whatever they are called in Python; words, paths and options of codecs stay."""
     assert as_typed(line, option_names(typer.main.get_command(app))) == typed
+
+
+def test_files_may_be_called_like_options() -> None:
+    """What is said of them is left as it is."""
+    assert (
+        message(OutputExistsError("seed=1 already holds files."), {"seed": "--seed"}) == "seed=1 already holds files."
+    )
 
 
 def test_a_bug_has_no_exit_code() -> None:

@@ -59,7 +59,7 @@ def test_killed_and_resumed_it_writes_the_same_model_file(tmp_path: Path) -> Non
     refused = run(arguments)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.count("\n") == 1
-    assert "holds the checkpoint of a run; go on from it with --resume, or remove" in refused.stderr
+    assert "holds the checkpoint of a run; go on from it (--resume, resume=True), or remove" in refused.stderr
     other = run(command(tmp_path, "torn", "--resume", "--codec", "char"))
     assert other.returncode == 1
     assert "codec.name was 'byte', now 'char'" in other.stderr
@@ -113,7 +113,7 @@ def test_a_run_that_took_too_long_says_why(
     """Other programs are the likely reason."""
     model = glm.LanguageModel.from_pretrained("bios-byte")
     model.training |= {"ended": "budget", "seconds": seconds, "valid_bpb": 1.5}
-    warn_about(model, tmp_path / "none", 100.0)
+    warn_about(model, 100.0, can_go_on=False)
     assert ("training took 200 s instead of 100 s" in capsys.readouterr().err) == is_told
 
 
@@ -138,10 +138,12 @@ def test_what_was_trained_outlasts_a_failure_to_write_it(
         patched.setattr("granular_lm.model.save_weights", fail)
         code, said = ended("m")
     assert code == (1 if obstacle == "full" else 130)
-    assert "what was trained is kept: the same command with --resume goes on from there." in said
+    assert "the last checkpoint is kept: the same command with --resume goes on from there." in said
     assert obstacle != "full" or f"{tmp_path / 'm'}: No space left on device" in said
     assert ended("m", "--resume") == (0, "")
     assert (tmp_path / "m/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+    curves = [(tmp_path / name / "metrics.jsonl").read_text().splitlines() for name in ("m", "whole")]
+    assert [json.loads(line)["step"] for line in curves[0]] == [json.loads(line)["step"] for line in curves[1]] != []
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bios.txt", "m", "whole"]
 
 
@@ -161,17 +163,16 @@ def test_ctrl_c_while_the_model_is_written_waits(tmp_path: Path, monkeypatch: py
     assert glm.LanguageModel.from_pretrained(tmp_path / "m").training["ended"] == "budget"
 
 
-def test_a_folder_of_that_name_that_is_no_run_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Though a run would keep its checkpoints there."""
+def test_what_else_is_in_the_folder_of_a_run_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Be it what is trained on; and where it stays, nothing is said of going on."""
     (tmp_path / "m.training").mkdir()
     corpus = tmp_path / "m.training" / "part1.txt"
     corpus.write_text("".join(f"{text}\n" for text in generate_bios(50)), encoding="utf-8")
     with pytest.raises(SystemExit) as ended:
         main(["train", str(corpus), "-o", str(tmp_path / "m"), *SHAPE[:2], "--max-bytes", "2k"])
-    assert ended.value.code == 1
-    assert "m.training holds part1.txt, which is of no training run; give another folder." in capsys.readouterr().err
-    assert corpus.exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["m.training"]
+    assert ended.value.code == 0
+    assert "--resume" not in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "m.training").iterdir()] == ["part1.txt"]
 
 
 def test_a_name_that_is_no_utf8_is_written(tmp_path: Path) -> None:

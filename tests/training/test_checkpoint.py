@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import granular_lm as glm
-from granular_lm.errors import OptionError, OutputExistsError, TrainingError, TrainingWarning
+from granular_lm.errors import OptionError, OutputExistsError, TrainingError
 from granular_lm.training import Checkpoint, Progress, Trainer, TrainingOptions
 from granular_lm.training.checkpoint import CHECKPOINT_FILE
 from granular_lm.training.options import Callback
@@ -195,28 +195,34 @@ def test_an_unfinished_run_is_not_overwritten(bios: list[str], tmp_path: Path) -
     with pytest.raises(StoppedError):
         train(bios, tmp_path / "run", stop_at=5)
     before = (tmp_path / "run" / CHECKPOINT_FILE).read_bytes()
-    with pytest.raises(OutputExistsError, match="holds the checkpoint of a run; go on from it with resume=True"):
+    with pytest.raises(OutputExistsError, match="holds the checkpoint of a run; go on from it"):
         train(bios, tmp_path / "run")
     assert (tmp_path / "run" / CHECKPOINT_FILE).read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["notes.md", "encoded", "process-0/part1.txt"])
-def test_a_folder_of_something_else_is_refused(bios: list[str], tmp_path: Path, name: str) -> None:
-    """It stays as it is."""
-    (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text("mine")
-    with pytest.raises(OutputExistsError, match="which is of no training run"):
-        train(bios, tmp_path)
-    assert (tmp_path / name).read_text() == "mine"
+def test_what_else_is_in_the_folder_stays(bios: list[str], tmp_path: Path) -> None:
+    """Of the run only the checkpoint is left, and its folder is nobody's current one."""
+    for name in ("notes.md", "process-0/part1.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+    train(bios, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [CHECKPOINT_FILE, "notes.md", "process-0"]
+    assert (tmp_path / "process-0" / "part1.txt").read_text() == "mine"
 
 
-def test_a_run_that_is_done_can_be_had_again(bios: list[str], tmp_path: Path) -> None:
-    """Its checkpoint holds the outcome: nothing is trained, nor looked at once more."""
-    whole = train(bios, tmp_path / "run")
+@pytest.mark.parametrize("patience", [None, 1])
+def test_a_run_that_is_done_can_be_had_again(bios: list[str], tmp_path: Path, patience: int | None) -> None:
+    """Its checkpoint holds the outcome, also of one that ended early: nothing is trained, nor looked at once more."""
+    options = {"patience": patience, "learning_rate": 3.0 if patience else None}
+    whole = train(bios, tmp_path / "run", options=options)
+    assert whole[0].training["ended"].startswith("early" if patience else "budget")
+    kept = Checkpoint.load(tmp_path / "run" / CHECKPOINT_FILE)
     steps: list[int] = []
-    again = train(bios, tmp_path / "run", resume=True, also=lambda _, told: steps.append(told.step))
-    assert steps == []
+    again = train(bios, tmp_path / "run", resume=True, options=options, also=lambda _, told: steps.append(told.step))
+    assert (steps, again[0].training["ended"]) == ([], whole[0].training["ended"])
     assert again[0].training["valid_bpb"] == whole[0].training["valid_bpb"]
+    assert kept is not None
+    assert [point["step"] for point in kept.points] == [point["step"] for point in whole[1]]
     assert_same_run((again[0], []), (whole[0], []))
 
 
@@ -294,7 +300,9 @@ def test_a_damaged_checkpoint_is_told(bios: list[str], tmp_path: Path, damage: s
         train(bios, tmp_path / "run", resume=True)
 
 
-def test_saving_is_whole_or_not_at_all(bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saving_is_whole_or_not_at_all(
+    bios: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """If writing fails in the middle, the one before it is still there and loads; training goes on, and warns."""
     with pytest.raises(StoppedError):
         train(bios, tmp_path / "run", stop_at=5)
@@ -307,8 +315,8 @@ def test_saving_is_whole_or_not_at_all(bios: list[str], tmp_path: Path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", fail)
-    with pytest.warns(TrainingWarning, match=r"no checkpoint could be written to .*No space left"):
-        assert train(bios, tmp_path / "run", resume=True)[0].training["ended"] == "budget"
+    assert train(bios, tmp_path / "run", resume=True)[0].training["ended"] == "budget"
+    assert f"no checkpoint could be written to {path} (No space left on device)." in caplog.messages
     assert path.read_bytes() == before
     assert sorted(file.name for file in (tmp_path / "run").iterdir()) == [CHECKPOINT_FILE]
 

@@ -10,7 +10,7 @@ import typer
 
 from granular_lm.cli import INTERRUPTED, codec, collect, compare, compress, data, decompress, sample, score, train
 from granular_lm.cli.errors import exit_code, message, option_names
-from granular_lm.cli.output import warn, warnings_in_lines
+from granular_lm.cli.output import warn
 
 app = typer.Typer(
     name="granular-lm",
@@ -61,8 +61,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors=errors)
     try:
-        with warnings_in_lines():
-            app(arguments)
+        app(arguments)
     except Exception as error:
         code = exit_code(error)
         if code is None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from granular_lm.comparison import Comparison
 
 
+LEAST_USED = 0.5
+"""Share of the time given that the slowest job takes, unless it was timed badly."""
+
+
 def shard(text: str) -> tuple[int, int]:
     """Return the number and the count of a shard such as ``2/3``."""
     match = re.fullmatch(r"(\d+)/(\d+)", text)
@@ -132,7 +136,6 @@ def compare(
     from granular_lm.cli.progress import training_display
     from granular_lm.comparison import Launch
     from granular_lm.comparison import compare as compare_codecs
-    from granular_lm.comparison.wording import time_left_over
     from granular_lm.training import TrainingOptions
 
     settings = options.given(
@@ -179,8 +182,7 @@ def compare(
         print_json(comparison.to_dict())
     else:
         _show(comparison, output)
-    if left_over := time_left_over(comparison):
-        warn(left_over)
+    _warn_of_time_left_over(comparison)
     for failure in comparison.failures:
         warn(_failed(failure))
     if comparison.failures:
@@ -194,6 +196,18 @@ def _show(comparison: "Comparison", output: Path) -> None:
     if comparison.pairs:
         print_table(pairs_table(comparison))
     typer.echo(f"\n{comparison.answer()}\nreport: {output / 'report.html'}")
+
+
+def _warn_of_time_left_over(comparison: "Comparison") -> None:
+    """Say that the jobs were done long before their time, and so read less than they could have."""
+    seconds = comparison.plan["budget"]["seconds"]
+    slowest = max(job.row["seconds"] for job in comparison.jobs)
+    if comparison.plan["match"] != "time" and seconds is not None and slowest < LEAST_USED * seconds:
+        warn(
+            f"the slowest job took {slowest:.0f} of its {seconds:g} seconds: something else was at work, perhaps, when "
+            f"the machine was timed. For more than {comparison.plan['max_bytes']:,} bytes each give --max-bytes, or "
+            "another --output."
+        )
 
 
 def _failed(failure: dict[str, Any]) -> str:

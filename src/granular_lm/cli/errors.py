@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from granular_lm.errors import GranularLMError, OptionError
+from granular_lm.errors import GranularLMError, OptionError, SamplingError, TrainingError
 
 EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (OptionError, 2),
@@ -12,6 +12,10 @@ EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (OSError, 1),  # a full disk, a folder without permission
     (MemoryError, 1),
 )
+
+
+OF_OPTIONS = (OptionError, SamplingError, TrainingError)
+"""What is about options, and not about files, whose names may look like them."""
 
 
 def exit_code(error: Exception) -> int | None:
@@ -32,7 +36,7 @@ def message(error: Exception, options: Mapping[str, str]) -> str:
     if isinstance(error, MemoryError):
         return "not enough memory; give less data at once."
     line = " ".join(str(error).split("\n"))
-    return as_typed(line, options) if isinstance(error, GranularLMError) else line
+    return as_typed(line, options) if isinstance(error, OF_OPTIONS) else line
 
 
 def as_typed(line: str, options: Mapping[str, str]) -> str:
@@ -44,25 +48,32 @@ def as_typed(line: str, options: Mapping[str, str]) -> str:
     """
 
     def typed(match: re.Match[str]) -> str:
-        name, value = match.groups()
+        before, name, value = match.groups()
         if not value and "_" not in name:  # a word like another
             return match[0]
-        return options[name] + (" " if value == "=" else "")
+        if value == "=False" and f"{name}=False" in options:
+            return before + options[f"{name}=False"]
+        return before + options[name] + {"=True": "", "": ""}.get(value, f" {value[1:]}")
 
     names = "|".join(sorted(options, key=len, reverse=True))
-    return re.sub(rf"(?<![\w/.'-])({names})(=True\b|=|(?![\w/'-]))", typed, line)
+    return re.sub(rf"(^|[\s(])({names})(=True\b|=False\b|=|(?![\w/'-]|\.\w))", typed, line)
 
 
 def option_names(command: Any) -> dict[str, str]:
-    """Return the options of a command of typer and of those below it, by the names that they have in Python."""
+    """Return the options of a command of typer and of those below it, by the names that they have in Python.
+
+    What switches one off is there as ``name=False``.
+    """
     return dict(_option_names(command))
 
 
 def _option_names(command: Any) -> Iterator[tuple[str, str]]:
     for parameter in command.params:
-        if parameter.param_type_name == "option":
+        if parameter.param_type_name == "option" and parameter.name != "_":
             longest = max(parameter.opts, key=len)
-            yield from ((name, longest) for name in (parameter.name, longest.lstrip("-").replace("-", "_")))
+            names = (parameter.name, longest.lstrip("-").replace("-", "_"))
+            yield from ((name, longest) for name in names)
+            yield from ((f"{name}=False", off) for name in names for off in parameter.secondary_opts)
     for below in getattr(command, "commands", {}).values():
         yield from _option_names(below)
 

@@ -10,7 +10,7 @@ from granular_lm.generation import Continuation, Generator, SamplingOptions
 from granular_lm.generation.sample import decoded
 from granular_lm.text import to_bytes
 
-CHOICES = 9
+CHOICES, MANY_CHOICES = 9, 100
 LONGEST_CHARACTER = 4  # bytes
 BACK, LITERAL = "-", "\\"
 HELP = (
@@ -63,9 +63,15 @@ def _write_on(generator: Generator, steps: list[bytes], options: SamplingOptions
 
 def _offered(generator: Generator, data: bytes, options: SamplingOptions) -> list[Continuation]:
     """Return the likeliest continuations under the model with which no banned string is complete."""
-    banned = [to_bytes(string) if isinstance(string, str) else string for string in options["ban"]]
-    offered = generator.continuations(data, CHOICES)
-    return [each for each in offered if not any(_ends_within(string, data, each.data) for string in banned)]
+    if not options["ban"]:
+        return generator.continuations(data, CHOICES)
+    offered = generator.continuations(data, min(MANY_CHOICES, generator.model.codec.vocab_size))
+    banned = list(map(_raw, options["ban"]))
+    return [each for each in offered if not any(_ends_within(string, data, each.data) for string in banned)][:CHOICES]
+
+
+def _raw(string: str | bytes) -> bytes:
+    return to_bytes(string) if isinstance(string, str) else string
 
 
 def _ends_within(string: bytes, data: bytes, added: bytes) -> bool:
@@ -88,8 +94,8 @@ def _chosen(answer: str, offered: list[Continuation]) -> bytes | None:
 
 def _drawn(generator: Generator, data: bytes, options: SamplingOptions, *, index: int) -> bytes:
     """Return the next characters that the model draws; nothing if it ends the string."""
-    longest = int(generator.model.codec.token_lengths.max())
-    here: SamplingOptions = {**options, "max_bytes": len(data) + longest + LONGEST_CHARACTER}
+    longest = int(generator.model.codec.token_lengths.max()), *map(len, map(_raw, options["stop"]))
+    here: SamplingOptions = {**options, "max_bytes": len(data) + max(longest) + LONGEST_CHARACTER}
     written = b""
     for piece in generator.stream_bytes(data, index=index, **here):
         written += piece

@@ -3,15 +3,11 @@
 import json
 import shutil
 import sys
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
-
-from granular_lm.errors import TrainingWarning
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -64,22 +60,6 @@ def note(text: str) -> None:
     """Say something beside the result, to a person who is watching."""
     if sys.stderr.isatty():
         typer.echo(text, err=True)
-
-
-@contextmanager
-def warnings_in_lines() -> Iterator[None]:
-    """Say warnings of the library as the commands say theirs."""
-    with warnings.catch_warnings():
-        usual = warnings.showwarning
-
-        def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
-            if issubclass(category, TrainingWarning):
-                warn(str(message))
-            else:
-                usual(message, category, *where, **more)
-
-        warnings.showwarning = show
-        yield
 
 
 def warn(text: str) -> None:

@@ -64,7 +64,8 @@ def sample(
     typical_p: Annotated[float | None, typer.Option(help="Draw from tokens of typical surprise.")] = None,
     repetition_penalty: Annotated[float, typer.Option(help="Above 1, tokens a string has become rarer.")] = 1.0,
     max_bytes: Annotated[
-        int | None, typer.Option(help="Cut a string at this many bytes: 200, or 100 more than the prompt.")
+        int | None,
+        typer.Option(help="Cut a string at this many bytes: 200, or 100 more than the prompt or --min-bytes."),
     ] = None,
     min_bytes: Annotated[int, typer.Option(help="Do not end a string before this many bytes.")] = 0,
     ban: Annotated[

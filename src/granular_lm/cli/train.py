@@ -1,7 +1,7 @@
 """``granular-lm train``: documents in, a model folder out."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from json import loads
 from pathlib import Path
@@ -94,7 +94,7 @@ def train(
         from granular_lm.scoring import bits_per_byte, score_documents
         from granular_lm.training import TrainingOptions
         from granular_lm.training import train as train_model
-        from granular_lm.training.checkpoint import discard_run
+        from granular_lm.training.checkpoint import CHECKPOINT_FILE, discard_run
     if interrupted.is_set():
         raise KeyboardInterrupt
 
@@ -143,17 +143,18 @@ def train(
         )
     if not PartialState().is_main_process:
         return
-    with _told_how_to_go_on(work, since=started):
+    with _told_how_to_go_on(work):
         if test_documents is not None:
-            model.training["test_documents_trained_on"] = _num_known(model, test_documents)
+            if base is not None and model.documents is not None:
+                model.training["test_documents_trained_on"] = _num_known(model.documents, test_documents)
             with _kept_at_interrupt():
                 model.training["test_bpb"] = bits_per_byte(score_documents(model, test_documents))
         with noted_interrupts():  # a moment, in which nothing is lost
-            _write(model, curve, output, title=title, replace=resume and _is_interrupted(output))
+            _write(model, curve or _recorded(work), output, title=title, replace=resume and _is_interrupted(output))
     has_diverged = model.training["ended"].startswith("diverged")
-    if model.training["ended"] != "interrupted" and not has_diverged:
+    if not has_diverged and model.training["ended"] != "interrupted":
         discard_run(work)
-    warn_about(model, work, None if resume else max_time)
+    warn_about(model, None if resume else max_time, can_go_on=(work / CHECKPOINT_FILE).exists())
     print_summary(model, output, json=json)
     if has_diverged:
         raise typer.Exit(1)
@@ -168,21 +169,31 @@ def _work_folder(output: Path, *, resume: bool) -> Path:
         refuse_existing(output)
     elif not resume:
         raise OutputExistsError(f"{output} is the model of an unfinished run; go on with --resume, or remove it first.")
+    work = output.resolve().parent / f"{output.resolve().name}.training"
     refuse_unwritable(output)
-    return output.resolve().parent / f"{output.resolve().name}.training"
+    refuse_unwritable(work)
+    return work
 
 
 @contextmanager
-def _told_how_to_go_on(work: Path, *, since: float) -> Iterator[None]:
-    """Say of an error that nothing is lost, where the run has written a checkpoint."""
+def _told_how_to_go_on(work: Path, *, since: float = 0.0) -> Iterator[None]:
+    """Say of an error that is no matter of the training itself where the run can be gone on from.
+
+    Args:
+        work: Where its checkpoint is.
+        since: A checkpoint from before that time is not the run's.
+    """
+    from granular_lm.errors import TrainingError
     from granular_lm.training.checkpoint import CHECKPOINT_FILE
 
     try:
         yield
+    except TrainingError:
+        raise
     except (Exception, KeyboardInterrupt):
         with suppress(OSError):
             if (work / CHECKPOINT_FILE).stat().st_mtime >= since:
-                warn("what was trained is kept: the same command with --resume goes on from there.")
+                warn("the last checkpoint is kept: the same command with --resume goes on from there.")
         raise
 
 
@@ -204,10 +215,17 @@ def _read(
     return apart_from(documents, test_documents, "test"), validation, test_documents
 
 
-def _num_known(model: "LanguageModel", documents: list[str]) -> int:
-    """Return how many distinct documents with text a model knows, from the one that training went on from, say."""
-    known = model.documents if model.documents is not None else ()
+def _num_known(known: Container[object], documents: list[str]) -> int:
+    """Return how many distinct documents with text are known; by the model that training went on from, therefore."""
     return sum(raw in known for raw in set(map(to_bytes, documents)) if raw)
+
+
+def _recorded(work: Path) -> list[dict[str, Any]]:
+    """Return the learning curve of a run that had come to its end before, and only its model was not written."""
+    from granular_lm.training.checkpoint import CHECKPOINT_FILE, Checkpoint
+
+    checkpoint = Checkpoint.load(work / CHECKPOINT_FILE)
+    return [] if checkpoint is None else checkpoint.points
 
 
 @contextmanager

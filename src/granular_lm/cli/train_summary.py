@@ -16,13 +16,13 @@ LATE = 1.5
 BITS_OF_A_BYTE = 8
 
 
-def warn_about(model: "LanguageModel", work: Path, max_time: float | None) -> None:
+def warn_about(model: "LanguageModel", max_time: float | None, *, can_go_on: bool) -> None:
     """Say what did not go as planned, on stderr.
 
     Args:
         model: What was trained.
-        work: Where the run can be gone on with, if it can.
-        max_time: The budget, if it was a time in seconds.
+        max_time: The budget, if it was a time in seconds, all of it for this sitting.
+        can_go_on: Whether there is a checkpoint of a run that did not come to its end.
     """
     about = model.training
     if about["ended"] != "budget":
@@ -48,7 +48,7 @@ def warn_about(model: "LanguageModel", work: Path, max_time: float | None) -> No
     if max_time is not None and about["seconds"] > LATE * max_time:
         late = f"training took {about['seconds']:.0f} s instead of {max_time:g} s: other programs keep the cores busy"
         warn(f"{late}, and its threads wait for each other; set OMP_NUM_THREADS to fewer than there are cores.")
-    if work.is_dir():
+    if can_go_on:
         warn("to go on, give the same command with --resume.")
 
 

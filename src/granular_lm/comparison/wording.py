@@ -8,8 +8,6 @@ from typing import Any
 from granular_lm.comparison.results import Comparison
 from granular_lm.comparison.statistics import EQUIVALENCE_MARGIN
 
-MOST_LEFT_OVER = 0.5
-"""Which share of the time given even the slowest job takes, unless something else took the machine's time."""
 QUESTION = "Which level of text does a small language model read best?"
 
 RATIO = (
@@ -47,18 +45,6 @@ def setting(comparison: Comparison) -> str:
     return (
         f"Each codec trained {models} on {train['documents']:,} documents{read}, and was scored once on "
         f"{test['documents']:,} held-out documents ({test['bytes']:,} bytes)."
-    )
-
-
-def time_left_over(comparison: Comparison) -> str:
-    """Return what a reader has to know if jobs took far less time than they were given; empty if not."""
-    seconds = comparison.plan["budget"]["seconds"]
-    slowest = max(job.row["seconds"] for job in comparison.jobs)
-    if comparison.plan["match"] == "time" or seconds is None or slowest > MOST_LEFT_OVER * seconds:
-        return ""
-    return (
-        f"the slowest job took {slowest:.0f} of its {seconds:g} seconds, because this machine was busy when timed; for "
-        f"more than {comparison.plan['max_bytes']:,} bytes each give --max-bytes or another --output."
     )
 
 

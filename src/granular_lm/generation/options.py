@@ -93,7 +93,7 @@ class Options(Strategy):
         check_integer("min_bytes", self.min_bytes, least=0, most=MOST_BYTES)
         if self.max_bytes is not None and self.min_bytes > self.max_bytes:
             raise OptionError(
-                f"min_bytes={self.min_bytes} is above max_bytes={self.max_bytes}; raise that, or lower it."
+                f"min_bytes={self.min_bytes} is above max_bytes={self.max_bytes}; raise max_bytes, or lower min_bytes."
             )
         check_integer("max_draws", self.max_draws, least=1)
         check_integer("prompt_beam", self.prompt_beam, least=1)

@@ -62,7 +62,7 @@ class Sampled:
         Raises:
             ModelError: What it tells is damaged.
         """
-        if "documents" not in training:
+        if "documents" not in training or "document_bytes" not in training:
             return None
         try:
             count, num_bytes = int(training["documents"]), training["document_bytes"]

@@ -6,7 +6,7 @@ typical.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -209,8 +209,11 @@ def _temperatures(given: object) -> list[float]:
     """Return a temperature, or those of a list, as floats; none at all where something else is among them."""
     if isinstance(given, np.ndarray):
         given = np.atleast_1d(given).tolist()
-    each: list[Any] = list(given) if isinstance(given, Sequence | Iterator) else [given]
-    return [float(value) for value in each] if all(map(_is_number, each)) else []
+    each: list[Any] = list(given) if isinstance(given, Sequence) and not isinstance(given, bytes) else [given]
+    try:
+        return [float(value) for value in each] if all(map(_is_number, each)) else []
+    except OverflowError:  # a whole number of hundreds of digits
+        return []
 
 
 def _is_number(value: object) -> bool:

@@ -10,6 +10,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from granular_lm.checks import check_number
 from granular_lm.codecs import Codec
 from granular_lm.codecs.spec import CodecSpec
@@ -29,10 +31,11 @@ from granular_lm.training.trainer import Trainer
 from granular_lm.weights import ModelConfig, check_changes, weights_hash
 
 VALID_SHARE = 0.05
-ENCODED = "encoded-"
+ENCODED = ".encoded-"
 """How the names of the folders begin in which the processes of a run keep encoded documents."""
 
 
+@torch.inference_mode(mode=False)  # whatever the caller is in, tensors made here have to take part in training
 def train(
     documents: Iterable[str],
     codec: str | Codec | None = None,
@@ -67,7 +70,7 @@ def train(
         options: Learning rate, batch size, seed and the like.
         checkpoint_folder: Where the run keeps its checkpoints and the encoded documents; yours to remove when the
             model is saved. Without it nothing outlasts the call.
-        checkpoint_seconds: Least time between two checkpoints; 0 for one after each batch, whatever it costs.
+        checkpoint_seconds: Least time between two checkpoints; 0 for one at each batch, whatever it costs.
         resume: Go on from the checkpoint in that folder, if there is one. The outcome is that of a run that was
             never interrupted, to the bit on one machine with one number of threads, unless the budget is a time.
         on_step: Called with the trainer and a `Progress` after each update; the trainer's ``metrics.points`` are
@@ -77,9 +80,10 @@ def train(
     Raises:
         CorpusError: There is too little text.
         OptionError: An option is out of range, or excludes another.
-        OutputExistsError: The checkpoint folder holds an unfinished run, and it is not to be resumed.
+        OutputExistsError: The checkpoint folder holds a run that is not to be resumed, or another process is at work
+            in it.
         TrainingError: The checkpoint is damaged or another run's; or the gradient was not a finite number before
-            there were any weights worth keeping.
+            there were any weights worth keeping; or memory does not suffice.
 
     Examples:
         >>> import granular_lm as glm
@@ -131,6 +135,7 @@ def train(
         return _trained(trainer, stores[0], train_documents, valid_documents, base)
 
 
+@torch.inference_mode(mode=False)
 def fit(
     codec: Codec,
     config: ModelConfig,
@@ -166,10 +171,10 @@ def _refuse_contradictions(base: object, codec: object, preset: str, network: Ma
 
 @contextmanager
 def _work_folder(folder: str | Path | None) -> Iterator[Path]:
-    """Give the folder of a run, of which nothing but a checkpoint is left at the end.
+    """Give the folder of a run, in which it leaves nothing but a checkpoint; what else is there stays.
 
     Raises:
-        OutputExistsError: It holds something else, or another process is at work in it.
+        OutputExistsError: Another process is at work in it.
     """
     if folder is None:
         with tempfile.TemporaryDirectory() as temporary:
@@ -179,9 +184,6 @@ def _work_folder(folder: str | Path | None) -> Iterator[Path]:
     if work.exists() and not work.is_dir():
         raise OutputExistsError(f"{work} is a file, not a folder; give another name.")
     work.mkdir(parents=True, exist_ok=True)
-    for path in work.iterdir():
-        if not path.name.startswith((CHECKPOINT_FILE, f".{CHECKPOINT_FILE}.", ENCODED)):
-            raise OutputExistsError(f"{work} holds {path.name}, which is of no training run; give another folder.")
     with locked_folder(work) if _rank() == 0 else nullcontext():  # the others of a run share what the first has locked
         for torn in work.glob(f".{CHECKPOINT_FILE}.*"):  # a kill while a checkpoint was being written
             torn.unlink(missing_ok=True)
@@ -209,7 +211,7 @@ def _checkpoint(work: Path, *, resume: bool) -> Checkpoint | None:
         return Checkpoint.load(path)
     if path.exists():
         raise OutputExistsError(
-            f"{work} holds the checkpoint of a run; go on from it with resume=True, or remove the folder."
+            f"{work} holds the checkpoint of a run; go on from it (--resume, resume=True), or remove the folder."
         )
     return None
 
@@ -228,11 +230,11 @@ def _hold_out(
     try:
         is_valid = part_of_documents(store, valid=float(share), test=0.0, seed=seed) == Part.VALID
     except CorpusError as error:
-        raise CorpusError(f"{error} Development documents of their own (validation=...) need no split.") from error
+        raise CorpusError(f"{error} Development documents of their own (--valid, validation) need no split.") from error
     if not any(store.where(is_valid)):
         raise CorpusError(
-            f"the {is_valid.sum()} documents held out for development have no text; give another seed, or "
-            "validation=... documents."
+            f"the {is_valid.sum()} documents held out for development have no text; give another seed, or development "
+            "documents of their own (--valid, validation)."
         )
     return store.where(~is_valid), store.where(is_valid)
 

@@ -7,8 +7,8 @@ function of the run's seed and the update's number.
 """
 
 import json
+import logging
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,10 +20,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from granular_lm.errors import TrainingError, TrainingWarning
+from granular_lm.errors import TrainingError
 from granular_lm.files import replaced_file
 from granular_lm.training.options import TrainingOptions
 from granular_lm.weights import ModelConfig
+
+logger = logging.getLogger(__name__)
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 CHECKPOINT_SECONDS = 30.0
@@ -140,11 +142,7 @@ class CheckpointWriter:
         try:
             checkpoint.save(self._path)
         except OSError as error:
-            warnings.warn(
-                f"no checkpoint could be written to {self._path} ({error.strerror}); training goes on without it.",
-                TrainingWarning,
-                stacklevel=2,
-            )
+            logger.warning("no checkpoint could be written to %s (%s).", self._path, error.strerror)
         ended = time.perf_counter()
         self._due = ended + (self._seconds and max(self._seconds, (ended - started) / CHECKPOINT_SHARE))
 

@@ -30,7 +30,7 @@ class MetricsRecorder:
     def __call__(self, told: Progress) -> None:
         """Take in one update."""
         if math.isfinite(told.grad_norm):
-            self.pending["grad_norm"] = max(told.grad_norm, self.pending["grad_norm"])
+            self.pending["grad_norm"] = max(told.grad_norm, self.pending["grad_norm"] or 0.0)
         if math.isfinite(told.train_bits):
             self.pending["bits"] += told.train_bits
             self.pending["bytes"] += told.num_bytes
@@ -38,7 +38,7 @@ class MetricsRecorder:
         if due or told.valid_bpb is not None:
             self._add(told)
 
-    def restore(self, points: Iterable[Mapping[str, Any]], pending: Mapping[str, float]) -> None:
+    def restore(self, points: Iterable[Mapping[str, Any]], pending: Mapping[str, Any]) -> None:
         """Go on from what `points` and `pending` were."""
         self.points = [dict(point) for point in points]
         self.pending = dict(pending)
@@ -53,7 +53,7 @@ class MetricsRecorder:
             "bytes_per_second": (told.bytes_seen - pending["seen"]) / max(told.seconds - pending["since"], 1e-9),
             "train_bpb": pending["bits"] / pending["bytes"] if pending["bytes"] else None,
             "learning_rate": told.learning_rate,
-            "grad_norm": pending["grad_norm"] or None,
+            "grad_norm": pending["grad_norm"],
             "skipped": told.skipped,
         }
         if told.valid_bpb is not None:
@@ -63,8 +63,8 @@ class MetricsRecorder:
         self.pending = _nothing(seen=told.bytes_seen, since=told.seconds)
 
 
-def _nothing(*, seen: int, since: float) -> dict[str, float]:
-    return {"bits": 0.0, "bytes": 0, "grad_norm": 0.0, "seen": seen, "since": since}
+def _nothing(*, seen: int, since: float) -> dict[str, Any]:
+    return {"bits": 0.0, "bytes": 0, "grad_norm": None, "seen": seen, "since": since}
 
 
 def write_metrics(points: Iterable[Mapping[str, Any]], path: Path) -> None:

@@ -1,6 +1,6 @@
 """Experiment trackers: TensorBoard, Weights & Biases and the others that accelerate knows."""
 
-import warnings
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
-from granular_lm.errors import OptionError, TrainingWarning
+from granular_lm.errors import OptionError
 from granular_lm.training.options import Callback, Progress
 
 if TYPE_CHECKING:
     from granular_lm.training.trainer import Trainer
+
+logger = logging.getLogger(__name__)
 
 PACKAGES = {"tensorboard": ("tensorboard", "tensorboardX")}
 """Packages that a tracker of another name than its package needs, one of them enough."""
@@ -58,17 +60,17 @@ def tracker(name: str, run_name: str, *, folder: Path = LOGGING_FOLDER) -> Itera
                 opened.log(_numbers(point), step=point["bytes_seen"])
         except Exception as error:  # noqa: BLE001 - a network that is down, say, and not worth the training
             has_failed = True
-            warnings.warn(f"{name} takes no more ({error}); training goes on without.", TrainingWarning, stacklevel=2)
+            logger.warning("%s takes no more (%s); training goes on without it.", name, error)
         sent = len(points)
 
     try:
         yield send
     finally:
-        if opened is not None:
+        if opened is not None and not has_failed:  # what takes nothing more cannot be ended well either
             try:
                 opened.finish()
             except Exception as error:  # noqa: BLE001 - as above
-                warnings.warn(f"{name} did not end well ({error}).", TrainingWarning, stacklevel=2)
+                logger.warning("%s did not end well (%s).", name, error)
 
 
 def _open(kind: Any, run_name: str, folder: Path) -> Any:

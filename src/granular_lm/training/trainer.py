@@ -67,7 +67,6 @@ class Trainer:
         metrics: The learning curve.
     """
 
-    @torch.inference_mode(mode=False)  # whatever the caller does, tensors made here have to take part in training
     def __init__(
         self,
         config: ModelConfig,
@@ -118,7 +117,6 @@ class Trainer:
         self.precision = self._parallel.precision
         self._made_with = self._decisive(train_store, valid_store, weights)
 
-    @torch.inference_mode(mode=False)
     def run(self) -> None:
         """Train until the budget is used.
 
@@ -265,6 +263,9 @@ class Trainer:
                 self._keep_if_best(*self.evaluate())
             self.ended = "budget"
             return
+        if self._is_out_of_patience():  # resumed though it had ended for that
+            self.ended = self._early()
+            return
         for epoch in itertools.count(state.epoch):
             state.epoch = epoch
             for windows in self._batches.epoch(epoch, start=state.batch):
@@ -291,7 +292,7 @@ class Trainer:
         self._parallel.seed(self._step_seed())
         nats, grad_norm, carried = self._parallel.gradient(window, carried, self.options.grad_clip)
         is_finite = math.isfinite(grad_norm) and math.isfinite(nats)
-        if begins_batch and is_finite:
+        if begins_batch and is_finite and self.state.step:
             self._save_if_due()
         self._parallel.update(is_skipped=not is_finite)
         if is_finite:
@@ -356,10 +357,8 @@ class Trainer:
     def _keep_if_best(self, valid_bpb: float, sharpness: float) -> bool:
         self.state.since_best += 1
         if self._development is not None and not valid_bpb < self.state.best_valid_bpb:  # NaN is never the best
-            if self.options.patience is not None and self.state.since_best >= self.options.patience:
-                self.ended = self.ended or (
-                    f"early: the development loss has not fallen in {self.state.since_best} evaluations"
-                )
+            if self._is_out_of_patience():
+                self.ended = self.ended or self._early()
             return False
         with self._average.in_place():
             self.best_weights = sharpened(self.network.to_weights(), sharpness)
@@ -368,6 +367,12 @@ class Trainer:
         self.state.best_sharpness = sharpness
         self.state.since_best = 0
         return True
+
+    def _is_out_of_patience(self) -> bool:
+        return self.options.patience is not None and self.state.since_best >= self.options.patience
+
+    def _early(self) -> str:
+        return f"early: the development loss has not fallen in {self.state.since_best} evaluations"
 
     def _save_if_due(self) -> None:
         """Write a checkpoint between two batches, once the gradient of the next has shown that the weights are good."""
