@@ -11,7 +11,8 @@ corpus of one long document. Variants of how long documents are cut are left out
 Each model is trained in a process of its own, which first measures for ``--probe-seconds`` how many bytes a second
 that variant reads on this machine, then trains on as many bytes as it would read in ``--seconds``. So a variant pays
 for the time that it takes, but whatever else the machine does while it trains changes nothing but the waiting; with
-``--bytes-per-second`` there is no such measurement, and all variants read the same bytes.
+``--bytes-per-second`` there is no such measurement, all variants read the same bytes, and the outcome does not depend
+on the speed of the machine at all.
 
 Held out are 5 % of the documents, split by near-duplicates, or the last tenth of a long one, up to ``--valid-bytes``
 of it. The model reads that once, when training is over, each document from its start to its stop; it also chooses the
@@ -113,7 +114,9 @@ class Setting:
         options = TrainingOptions(**{"evaluations": 1, "seed": job.seed, **variant.options})
         train = TokenStore.write(codec, corpus.train, folder / "train")
         valid = TokenStore.write(codec, corpus.valid, folder / "valid")
-        budget, changes = Budget(seconds=job.seconds), variant.network_changes(job.hidden_size)
+        speed = job.bytes_per_second
+        budget = Budget(seconds=job.seconds) if speed is None else Budget(max_bytes=max(1, int(job.seconds * speed)))
+        changes = variant.network_changes(job.hidden_size)
         config, options = choose(AUTO, train, budget=budget, options=options, changes=changes)
         return cls(config, options, train, valid)
 
