@@ -5,13 +5,16 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from granular_lm.corpus.bios import generate_bios
 from granular_lm.model import LanguageModel
+from granular_lm.training.checkpoint import CHECKPOINT_FILE
 
 PROGRAM = """
 import json, sys
@@ -56,6 +59,27 @@ def test_the_command_line_works_under_torchrun(tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=300)
     assert LanguageModel.from_pretrained(tmp_path / "model").training["updates"] > 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.txt", "model"]
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_stopped_are_resumed(tmp_path: Path) -> None:
+    """As a scheduler stops them, after a checkpoint; what they end with is what they would have ended with."""
+    (tmp_path / "data.txt").write_text("".join(f"{text}\n" for text in generate_bios(300)), encoding="utf-8")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [*launcher, "-m", "granular_lm", "train", "data.txt", "--max-bytes", "90k", "--hidden-size", "16"]
+    command += ["--precision", "fp32", "--checkpoint-every", "0s", "-o"]
+    where: dict[str, Any] = {"cwd": tmp_path, "env": {**os.environ, "OMP_NUM_THREADS": "1"}}
+    subprocess.run([*command, "whole"], **where, check=True, capture_output=True, timeout=300)
+    with subprocess.Popen([*command, "torn"], **where, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as both:
+        while not (tmp_path / "torn.training" / CHECKPOINT_FILE).exists():
+            assert both.poll() is None
+            time.sleep(0.01)
+        both.terminate()
+    assert LanguageModel.from_pretrained(tmp_path / "torn").training["ended"] == "interrupted"
+    subprocess.run([*command, "torn", "--resume"], **where, check=True, capture_output=True, timeout=300)
+    files = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "torn")]
+    assert files[0] == files[1]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.txt", "torn", "whole"]
 
 
 @pytest.mark.slow
