@@ -251,6 +251,8 @@ def test_a_name_is_no_model() -> None:
         ({"stop": ["a", "\udc9f"]}, r"stop holds b'\\x9f', which begins inside"),
         ({"accept": "a"}, "accept='a'"),
         ({"errors": "strict"}, "errors='strict'"),
+        ({"valid_utf8": "no"}, "valid_utf8='no' is not accepted; give True or False"),
+        ({"novel": None}, "novel=None is not accepted; give True or False"),
         ({"min_bytes": 31, "max_bytes": 30}, "min_bytes=31 is above max_bytes=30; raise max_bytes, or lower min_bytes"),
         ({"max_draws": 0}, "max_draws=0"),
         ({"prompt_beam": 0}, "prompt_beam=0"),

@@ -99,6 +99,9 @@ class Options(Strategy):
         check_integer("prompt_beam", self.prompt_beam, least=1)
         if self.seed is not None:
             check_integer("seed", self.seed, least=0)
+        for name in ("valid_utf8", "novel"):
+            if getattr(self, name) not in (True, False):
+                raise OptionError(f"{name}={getattr(self, name)!r} is not accepted; give True or False.")
         if self.errors not in tuple(ERRORS):
             raise OptionError(f"errors={self.errors!r} is not accepted; give one of {', '.join(ERRORS)}.")
         if self.accept is not None and not callable(self.accept):
