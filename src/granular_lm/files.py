@@ -50,7 +50,7 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
                 replaced.rename(target)
                 raise
         elif target.is_dir():  # perhaps somebody's current folder: it has to stay the one it is
-            for old in set(target.iterdir()) - {Path(made)}:
+            for old in set(target.iterdir()) - {Path(made)} if replace else ():
                 (shutil.rmtree if old.is_dir() else Path.unlink)(old)
             for child in work.iterdir():
                 child.rename(target / child.name)
