@@ -58,8 +58,8 @@ def check_histogram(found: Lengths, lengths: list[int]) -> None:
     assert bins[-1][0] <= max(lengths) <= bins[-1][1]
     assert all(before[1] + 1 == after[0] for before, after in pairwise(bins))
     assert all(count == sum(first <= length <= last for length in lengths) for first, last, count in bins)
-    assert len({last - first for first, last, _ in bins[:-1]}) <= 1
-    assert len(bins) == 1 or bins[-1][1] == max(lengths) or bins[-1][1] - bins[-1][0] == bins[0][1] - bins[0][0]
+    long = np.percentile(lengths, 99, method="lower")  # of few documents not the longest, which p99 is
+    assert len({last - first for first, last, _ in bins if first <= long}) == 1
 
 
 @settings(deadline=None)
