@@ -1,9 +1,11 @@
-"""Memory that an update frees is kept for the next, instead of going back to the operating system."""
+"""What training does about memory: what an update frees is kept for the next, and the want of it has a name."""
 
 import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import torch
 
 # Parameters of mallopt, from malloc.h of the GNU C library, and its defaults.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
@@ -31,6 +33,11 @@ def freed_memory_kept() -> Iterator[None]:
         libc.mallopt(M_MMAP_MAX, DEFAULT_MMAP_MAX)
         libc.mallopt(M_TRIM_THRESHOLD, DEFAULT_TRIM_THRESHOLD)
         libc.malloc_trim(0)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Tell whether an error is torch's for want of memory, which on a CPU has no class of its own."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _gnu_libc() -> ctypes.CDLL | None:

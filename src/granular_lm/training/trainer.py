@@ -33,7 +33,7 @@ from granular_lm.training.checkpoint import (
 )
 from granular_lm.training.curve import MetricsRecorder
 from granular_lm.training.development import DevelopmentSet, affordable_bytes
-from granular_lm.training.memory import freed_memory_kept
+from granular_lm.training.memory import freed_memory_kept, is_out_of_memory
 from granular_lm.training.optimizer import make_optimizers
 from granular_lm.training.options import NATS_PER_BIT, Callback, Progress, TrainingOptions
 from granular_lm.training.parallel import Parallel
@@ -141,7 +141,7 @@ class Trainer:
             except KeyboardInterrupt:  # the second one, or a callback's
                 self.ended = "interrupted"
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 raise TrainingError(
                     f"memory does not suffice for an update of {self._batches.batch_bytes:,} bytes; lower batch_bytes, "
@@ -393,11 +393,6 @@ class Trainer:
     def _advice(self) -> str:
         rates = {name: getattr(self.options, name) for name in MAY_CHANGE}
         return f"lower {' and '.join(f'{name} (now {rate:g})' for name, rate in rates.items() if rate is not None)}."
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Tell whether an error is torch's for want of memory, which on a CPU has no class of its own."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _new_network(config: ModelConfig, weights: Weights | None) -> LSTMNetwork:
