@@ -156,6 +156,7 @@ def test_a_text_that_ends_inside_a_character_is_completed(model: Path) -> None:
     [
         (["--stream", "--json"], "--stream and --json do not go together"),
         (["--explain", "--report"], "--explain and --report do not go together"),
+        (["--interactive", "--temperature", "-1"], "--temperature -1.0 is not accepted"),
         (["--interactive", "-n", "3"], "--number and --interactive do not go together"),
         (["--most-likely", "--ban", "a"], "--ban and --most-likely do not go together"),
         (["--stream", "--novel"], "--novel and --stream do not go together"),

@@ -10,7 +10,7 @@ from rich.text import Text
 from granular_lm.cli.output import output_width
 from granular_lm.generation import Sample
 from granular_lm.generation.sample import decoded
-from granular_lm.text import to_bytes, to_text
+from granular_lm.text import printable, to_bytes, to_text
 
 JOINER = "\u200d"
 SKIN_TONES = tuple(map(chr, range(0x1F3FB, 0x1F400)))
@@ -68,10 +68,8 @@ def _joins(character: str) -> bool:
 
 
 def _shown(character: str, errors: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cs":  # a byte that is not valid UTF-8
-        return decoded(to_bytes(character), errors)
-    return "\ufffd" if category == "Cc" else character
+    is_invalid = unicodedata.category(character) == "Cs"  # a byte that is not valid UTF-8
+    return decoded(to_bytes(character), errors) if is_invalid else printable(character)
 
 
 def _colour(bits: float) -> str:

@@ -7,6 +7,8 @@ import typer
 
 from granular_lm.codecs.utf8 import begun_character
 from granular_lm.generation import Continuation, Generator, SamplingOptions
+from granular_lm.generation.constraints import Constraint
+from granular_lm.generation.options import checked
 from granular_lm.generation.sample import decoded
 from granular_lm.text import to_bytes
 
@@ -29,13 +31,14 @@ def write_together(generator: Generator, prompt: str, options: SamplingOptions) 
         prompt: What the string begins with.
         options: Of drawing.
     """
+    errors = checked(options).errors  # before anything is asked
     typer.echo(HELP, err=True)
     steps = [to_bytes(prompt)]
     try:
         _write_on(generator, steps, options)
     finally:
         typer.echo(err=True)
-        typer.echo(decoded(steps[-1], options["errors"]))
+        typer.echo(decoded(steps[-1], errors))
 
 
 def _write_on(generator: Generator, steps: list[bytes], options: SamplingOptions) -> None:
@@ -62,21 +65,13 @@ def _write_on(generator: Generator, steps: list[bytes], options: SamplingOptions
 
 
 def _offered(generator: Generator, data: bytes, options: SamplingOptions) -> list[Continuation]:
-    """Return the likeliest continuations under the model with which no banned string is complete."""
+    """Return the likeliest continuations under the model, but for those that the bans leave out."""
     if not options["ban"]:
         return generator.continuations(data, CHOICES)
-    offered = generator.continuations(data, min(MANY_CHOICES, generator.model.codec.vocab_size))
-    banned = list(map(_raw, options["ban"]))
-    return [each for each in offered if not any(_ends_within(string, data, each.data) for string in banned)][:CHOICES]
-
-
-def _raw(string: str | bytes) -> bytes:
-    return to_bytes(string) if isinstance(string, str) else string
-
-
-def _ends_within(string: bytes, data: bytes, added: bytes) -> bool:
-    """Whether a string is complete somewhere in what is added to data."""
-    return string in (data[max(0, len(data) - len(string) + 1) :] + added)
+    codec = generator.model.codec
+    constraint = Constraint.of(codec, data, valid_utf8=False, ban=checked(options).ban_bytes)
+    offered = generator.continuations(data, min(MANY_CHOICES, codec.vocab_size))
+    return [each for each in offered if constraint.allows(each.data)][:CHOICES]
 
 
 def _show(data: bytes, offered: list[Continuation], errors: str) -> None:
@@ -94,7 +89,7 @@ def _chosen(answer: str, offered: list[Continuation]) -> bytes | None:
 
 def _drawn(generator: Generator, data: bytes, options: SamplingOptions, *, index: int) -> bytes:
     """Return the next characters that the model draws; nothing if it ends the string."""
-    longest = int(generator.model.codec.token_lengths.max()), *map(len, map(_raw, options["stop"]))
+    longest = int(generator.model.codec.token_lengths.max()), *map(len, checked(options).stop_bytes)
     here: SamplingOptions = {**options, "max_bytes": len(data) + max(longest) + LONGEST_CHARACTER}
     written = b""
     for piece in generator.stream_bytes(data, index=index, **here):
