@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.checks import check_integer, take_plain_numbers
+from granular_lm.checks import check_integer, check_number, take_plain_numbers
 from granular_lm.errors import OptionError
 
 LogProbs = NDArray[np.float64]
@@ -124,16 +124,14 @@ class Strategy:
                 f"temperature={self.temperature!r} is not accepted; give a number from 0 (greedy), or a list of them."
             )
         object.__setattr__(self, "temperature", given if len(given) > 1 else given[0])
-        if not _is_number(self.repetition_penalty) or not 1 <= self.repetition_penalty < math.inf:
-            raise OptionError(
-                f"repetition_penalty={self.repetition_penalty!r} is not accepted; give a number from 1 (none)."
-            )
+        check_number(
+            "repetition_penalty", self.repetition_penalty, "a number from 1 (none)", within=lambda power: power >= 1
+        )
         if self.top_k is not None:
             check_integer("top_k", self.top_k, least=1)
         for name in ("top_p", "min_p", "typical_p"):
-            value = getattr(self, name)
-            if value is not None and (not _is_number(value) or not 0 < value <= 1):
-                raise OptionError(f"{name}={value!r} is not accepted; give a number above 0, at most 1.")
+            if (value := getattr(self, name)) is not None:
+                check_number(name, value, "a number above 0, at most 1", within=lambda share: 0 < share <= 1)
 
     @property
     def changes_nothing(self) -> bool:
