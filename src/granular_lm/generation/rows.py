@@ -51,7 +51,9 @@ class Rows:
         has_ended = self._num_bytes > self._rules.max_bytes
         if self._rules.stop_strings is not None:
             has_ended = has_ended | self._rules.stop_strings.is_found(self._stop_states)
-        return np.atleast_1d(has_ended) if np.count_nonzero(has_ended) else None
+        if not isinstance(has_ended, np.ndarray):
+            return np.atleast_1d(has_ended) if has_ended else None
+        return has_ended if np.count_nonzero(has_ended) else None
 
     def keep(self, order: NDArray[np.int64]) -> None:
         """Keep some of the strings, in the order given."""

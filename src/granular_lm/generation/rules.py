@@ -117,7 +117,7 @@ class Rules:
         left = weights * factors
         if self._is_plain:
             ids, allowed = draw(left, uniforms)
-            if np.minimum.reduce(allowed) > 0:  # else too small a number, or none at all
+            if _least(allowed) > 0:  # else too small a number, or none at all
                 return Draws(ids, logits, weights, allowed, None)
         else:
             allowed = left.sum(axis=-1, dtype=np.float64)
@@ -171,6 +171,12 @@ def _largest(logits: NDArray[np.floating]) -> NDArray[np.floating] | np.floating
         largest: np.floating = logits[0, logits.argmax()]  # several times as quick as the maximum
         return largest
     return np.maximum.reduce(logits, axis=-1, keepdims=True)
+
+
+def _least(values: NDArray[np.floating]) -> np.floating:
+    """Return the smallest of some numbers; NaN if one of them is."""
+    least: np.floating = values[0] if len(values) == 1 else np.minimum.reduce(values)
+    return least
 
 
 class StopStrings:

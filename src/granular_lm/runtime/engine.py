@@ -10,6 +10,7 @@ multiplies parts of longer rows at a third of the speed.
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -52,7 +53,8 @@ class NumpyEngine:
         pairs = zip(recurrent, [*inputs[1:], head.T], strict=True)
         self.input_table = np.ascontiguousarray(_by_gate(weights["embedding.weight"] @ inputs[0] + biases[0]))
         self.matrices = [np.ascontiguousarray(np.hstack(pair) * HALF) for pair in pairs]
-        self.biases = [*biases[1:], weights["head.bias"]]
+        self.gate_biases = [_by_gate(bias[None]) for bias in biases[1:]]
+        self.output_bias = weights["head.bias"]
 
     @cached_property
     def matrices_for_one(self) -> list[Floats]:
@@ -100,27 +102,23 @@ class Cursor:
 
     def __init__(self, engine: NumpyEngine, state: State) -> None:
         self._engine = engine
-        self._matrices = engine.matrices if state[1].shape[1] > 1 else engine.matrices_for_one
-        self._layers = [
-            _Layer.of(before, cells, matrix) for before, cells, matrix in zip(*state, self._matrices, strict=True)
-        ]
+        matrices = engine.matrices if state[1].shape[1] > 1 else engine.matrices_for_one
+        self._layers = [_Layer.of(*each) for each in zip(*state, matrices, strict=True)]
+        self._connect()
 
     def read(self, ids: NDArray[np.integer]) -> Floats:
         """Read one token of each string; return the logits of what comes next, a new array of shape (B, V)."""
-        table = self._engine.input_table
-        _check_tokens(ids, table.shape[1])
-        upwards: Floats | None = None
-        for layer, matrix, bias in zip(self._layers, self._matrices, self._engine.biases, strict=True):
-            for block in layer.blocks:
-                if upwards is None:  # straight into its place, which needs a mode; the tokens have been checked
-                    inputs = table.take(ids[block.rows], axis=1, out=block.gates, mode="clip")
-                else:
-                    inputs = _by_gate(upwards[block.rows])
-                block.advance(inputs)
-            np.matmul(layer.outputs, matrix, out=layer.product)
-            upwards = layer.upwards + bias
-        assert upwards is not None
-        return upwards
+        _check_tokens(ids, self._engine.config.vocab_size)
+        lowest, *others = self._layers
+        for block in lowest.blocks:
+            block.advance(self._inputs_of_tokens(ids[block.rows], block.gates))
+        lowest.multiply()
+        for layer, inputs, bias in zip(others, self._inputs, self._engine.gate_biases, strict=True):
+            for block, from_below in zip(layer.blocks, inputs, strict=True):
+                block.advance(np.add(from_below, bias, out=block.gates))
+            layer.multiply()
+        logits: Floats = self._layers[-1].upwards + self._engine.output_bias
+        return logits
 
     def keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Let the other strings leave; return the rows that stay, in their new order."""
@@ -129,11 +127,26 @@ class Cursor:
         order = np.arange(count)
         order[holes] = moved
         self._layers = [layer.moved(holes, moved, count) for layer in self._layers]
+        self._connect()
         return order
 
     def state(self) -> State:
         """Return the state of all strings, to be continued from as often as wanted."""
         return np.stack([layer.recurrent for layer in self._layers]), np.stack([layer.cells for layer in self._layers])
+
+    def _inputs_of_tokens(self, ids: NDArray[np.integer], room: Floats) -> Floats:
+        """Return what tokens add to the gates of layer 0, shape (4, B, H), those of several in ``room``."""
+        table = self._engine.input_table
+        if len(ids) == 1:
+            token = int(ids[0])
+            return table[:, token : token + 1]
+        return table.take(ids, axis=1, out=room, mode="clip")  # into its place, which needs a mode
+
+    def _connect(self) -> None:
+        """Note where each block of a layer finds what comes from the layer below, shape (4, B, H)."""
+        self._inputs = [
+            [_by_gate(below.upwards[block.rows]) for block in layer.blocks] for below, layer in pairwise(self._layers)
+        ]
 
 
 @dataclass(eq=False, slots=True)
@@ -143,7 +156,8 @@ class _Layer:
     Attributes:
         cells: Shape (B, H).
         outputs: Twice what the layer puts out, shape (B, H).
-        product: The outputs times the matrix of the next step and that of the layer above, shape (B, 4H + any).
+        product: The outputs times the matrix, shape (B, 4H + any).
+        matrix: That of the next step and that of the layer above, shape (H, 4H + any).
         recurrent: The part of the product that the next step adds to the gates, shape (B, 4H).
         upwards: The rest of it.
         blocks: The strings, some at a time.
@@ -152,6 +166,7 @@ class _Layer:
     cells: Floats
     outputs: Floats
     product: Floats
+    matrix: Floats
     recurrent: Floats = field(init=False)
     upwards: Floats = field(init=False)
     blocks: list["_Block"] = field(init=False)
@@ -168,13 +183,17 @@ class _Layer:
         """Return a layer that goes on from a state."""
         product = np.empty((len(cells), matrix.shape[1]), dtype=np.float32)
         product[:, : recurrent.shape[1]] = recurrent
-        return cls(cells.copy(), np.empty_like(cells), product)
+        return cls(cells.copy(), np.empty_like(cells), product, matrix)
+
+    def multiply(self) -> None:
+        """Go from the outputs to the product."""
+        np.matmul(self.outputs, self.matrix, out=self.product)
 
     def moved(self, holes: NDArray[np.int64], moved: NDArray[np.int64], count: int) -> "_Layer":
         """Return the first ``count`` rows, after some of the others have been moved into their holes."""
         for values in (self.cells, self.product):
             values[holes] = values[moved]
-        return _Layer(self.cells[:count], self.outputs[:count], self.product[:count])
+        return _Layer(self.cells[:count], self.outputs[:count], self.product[:count], self.matrix)
 
 
 @dataclass(eq=False, slots=True)
@@ -212,7 +231,7 @@ class _Block:
         return cls(rows, cells, layer.outputs[rows], _by_gate(layer.recurrent[rows]), gates)
 
     def advance(self, inputs: Floats) -> None:
-        """Go from what comes from below, shape (4, B, H), to the next cells and outputs."""
+        """Go from what comes from below, shape (4, B, H), to the next cells and outputs; it may lie in ``gates``."""
         np.add(inputs, self.recurrent, out=self.gates)
         np.tanh(self.gates, out=self.gates)
         self.sigmoids += ONE
