@@ -180,10 +180,11 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
     """
     if len(weights) == 1:
         cumulative = np.add.accumulate(weights[0], dtype=np.float64)
-        chosen = cumulative.searchsorted(uniforms * cumulative[-1:], side="right")
+        whole = cumulative[-1:]
+        chosen = cumulative.searchsorted(uniforms * whole, side="right")
         if chosen[0] == len(cumulative):  # the share of the smallest of numbers rounds up to the whole
-            chosen = cumulative.searchsorted(cumulative[-1:])
-        return chosen, cumulative[-1:]
+            chosen = cumulative.searchsorted(whole)
+        return chosen, whole
     # Sums from token to token are slow, so first those from block to block, then those within one block of each row.
     size, rows = weights.shape[-1], np.arange(len(weights))
     blocks = np.add.reduceat(weights, np.arange(0, size, BLOCK), axis=-1, dtype=np.float64).cumsum(axis=-1)
