@@ -87,7 +87,7 @@ def test_the_development_loss_is_the_scorers(
     trainer = trainer_of(
         [*bios[:80], "", "x" * 700], tmp_path, codec, window_bytes=window_bytes, network={"num_layers": num_layers}
     )
-    found, sharpness = trainer.evaluate()
+    found, sharpness = trainer.selection.evaluate(expected_bytes=0)
     model = glm.LanguageModel(codec, trainer.network.config, sharpened(trainer.network.to_weights(), sharpness))
     assert found == pytest.approx(glm.bits_per_byte(model.score([*bios[:80], "", "x" * 700])), abs=1e-4)
 
@@ -130,15 +130,15 @@ def test_the_best_weights_are_kept_not_the_last(
     trainer = trainer_of(bios, tmp_path, evaluations=4)
     snapshots: list[np.ndarray] = []
 
-    def evaluate() -> tuple[float, float]:
-        snapshots.append(trainer._average.tensors()["head.bias"].numpy().copy())
+    def evaluate(_: float) -> tuple[float, float]:
+        snapshots.append(trainer.selection.average.tensors()["head.bias"].numpy().copy())
         return next(losses), 1.0
 
-    monkeypatch.setattr(trainer, "evaluate", evaluate)
+    monkeypatch.setattr(trainer.selection, "evaluate", evaluate)
     trainer.run()
     assert trainer.state.best_valid_bpb == 2.0
-    assert trainer.best_weights is not None
-    assert np.array_equal(trainer.best_weights["head.bias"], snapshots[1])
+    assert trainer.selection.best_weights is not None
+    assert np.array_equal(trainer.selection.best_weights["head.bias"], snapshots[1])
 
 
 @pytest.mark.slow
@@ -161,11 +161,11 @@ def test_an_infinite_development_loss_is_never_the_best(
     """NaN at the first evaluation does not keep out the numbers after it, and NaN alone is an error."""
     losses = iter([math.nan, 3.0, math.nan, 2.0])
     trainer = trainer_of(bios, tmp_path, evaluations=4)
-    monkeypatch.setattr(trainer, "evaluate", lambda: (next(losses), 1.0))
+    monkeypatch.setattr(trainer.selection, "evaluate", lambda _: (next(losses), 1.0))
     trainer.run()
     assert trainer.state.best_valid_bpb == 2.0
     hopeless = trainer_of(bios, tmp_path, evaluations=4)
-    monkeypatch.setattr(hopeless, "evaluate", lambda: (math.nan, 1.0))
+    monkeypatch.setattr(hopeless.selection, "evaluate", lambda _: (math.nan, 1.0))
     with pytest.raises(TrainingError, match="development loss is no finite number"):
         hopeless.run()
 
@@ -214,7 +214,7 @@ def test_patience_stops_early(bios: list[str], tmp_path: Path, monkeypatch: pyte
     """Two evaluations without a new lowest are enough with patience=2."""
     losses = iter([3.0, 2.0, 2.5, 2.1, 1.0])
     trainer = trainer_of(bios, tmp_path, evaluations=10, patience=2)
-    monkeypatch.setattr(trainer, "evaluate", lambda: (next(losses), 1.0))
+    monkeypatch.setattr(trainer.selection, "evaluate", lambda _: (next(losses), 1.0))
     trainer.run()
     assert trainer.ended == "early: the development loss has not fallen in 2 evaluations"
     assert trainer.state.best_valid_bpb == 2.0
@@ -288,8 +288,9 @@ def test_without_development_documents_the_last_weights_are_kept(bios: list[str]
     config = ModelConfig(vocab_size=257, **SMALL)
     trainer = Trainer(config, store, None, budget=Budget(max_bytes=2000), options=FP32)
     trainer.run()
-    assert trainer.best_weights is not None
-    assert np.array_equal(trainer.best_weights["head.bias"], trainer._average.tensors()["head.bias"].numpy())
+    last = trainer.selection.average.tensors()["head.bias"].numpy()
+    assert trainer.selection.best_weights is not None
+    assert np.array_equal(trainer.selection.best_weights["head.bias"], last)
 
 
 def test_gradients_that_are_no_numbers_stop_with_advice(bios: list[str], tmp_path: Path) -> None:
@@ -341,8 +342,8 @@ def test_bf16_gives_nearly_the_loss_of_fp32(bios: list[str], tmp_path: Path) -> 
     """Where the probe allows bfloat16, the development loss of one network differs by rounding alone."""
     if choose_precision("auto") != "bf16":
         pytest.skip("this machine has no bfloat16")
-    exact, _ = trainer_of(bios, tmp_path, precision="fp32").evaluate()
-    rounded, _ = trainer_of(bios, tmp_path, precision="bf16").evaluate()
+    exact, _ = trainer_of(bios, tmp_path, precision="fp32").selection.evaluate(expected_bytes=0)
+    rounded, _ = trainer_of(bios, tmp_path, precision="bf16").selection.evaluate(expected_bytes=0)
     assert rounded == pytest.approx(exact, rel=0.01)
 
 

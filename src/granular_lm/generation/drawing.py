@@ -98,7 +98,7 @@ class Drawing:
             raise ValueError(f"string {string} is still being drawn")
         codec, cover, ids = self._rules.codec, self._cover(string), self.ids(string)
         data, spans = self._data_of(string, ids), codec.byte_spans(ids)
-        if ended_by != "stop":  # the last tokens may reach past the end
+        if spans and spans[-1][1] > len(data):  # as the last tokens of one that was cut may
             spans = [(min(start, len(data)), min(end, len(data))) for start, end in spans]
         given = len(cover.ids)
         steps = self._steps.of(string)[: len(ids) - given + (ended_by == "stop")]

@@ -264,8 +264,8 @@ def _trained(
 ) -> LanguageModel:
     """Train, and return the model with what its card says of the training."""
     trainer.run()
-    assert trainer.best_weights is not None
-    state = trainer.state
+    weights, state = trainer.selection.best_weights, trainer.state
+    assert weights is not None
     known, num_valid = _remembered(documents)
     before = DocumentSet.of([]) if base is None or base.documents is None else base.documents
     about = {
@@ -290,7 +290,7 @@ def _trained(
     }
     if base is not None:
         about["base"] = {"weights": weights_hash(base.weights), "documents": base.training.get("documents")}
-    model = LanguageModel(trainer.codec, trainer.network.config, trainer.best_weights, training=about, documents=known)
+    model = LanguageModel(trainer.codec, trainer.network.config, weights, training=about, documents=known)
     if base is not None:  # a base that does not know its documents would let copies of them pass for new strings
         model.documents = None if base.documents is None else known | before
     return model

@@ -1,7 +1,9 @@
 """Where a training run stands."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(slots=True)
@@ -43,3 +45,8 @@ class RunState:
     best_valid_bpb: float = math.inf
     best_sharpness: float = 1.0
     sharpness: float = 1.0
+
+    def restore(self, values: Mapping[str, Any]) -> None:
+        """Set every attribute, in place: others look at this state, too."""
+        for name, value in values.items():
+            setattr(self, name, value)

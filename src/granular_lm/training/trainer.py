@@ -15,15 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from granular_lm.batching import Batches, Window
 from granular_lm.errors import OptionError, TrainingError
 from granular_lm.interrupts import noted_interrupts
 from granular_lm.network import LSTMNetwork, TorchState
 from granular_lm.token_store import TokenStore
-from granular_lm.training.averaging import WeightAverage
-from granular_lm.training.calibration import FEWEST_BYTES, Surprise, is_close, sharpened
 from granular_lm.training.checkpoint import (
     Checkpoint,
     CheckpointWriter,
@@ -32,17 +29,17 @@ from granular_lm.training.checkpoint import (
     restore_optimizers,
 )
 from granular_lm.training.curve import MetricsRecorder
-from granular_lm.training.development import DevelopmentSet, affordable_bytes
+from granular_lm.training.development import DevelopmentSet
 from granular_lm.training.memory import freed_memory_kept, is_out_of_memory
 from granular_lm.training.optimizer import make_optimizers
 from granular_lm.training.options import NATS_PER_BIT, Callback, Progress, TrainingOptions
 from granular_lm.training.parallel import Parallel
 from granular_lm.training.schedule import Budget, learning_rate_factor
+from granular_lm.training.selection import Selection
 from granular_lm.training.state import RunState
 from granular_lm.weights import ModelConfig, Weights, weights_hash
 
 MOST_SKIPPED_IN_A_ROW = 10
-MOST_READINGS = 4  # of the development documents in one evaluation; one is enough as a rule
 MAY_CHANGE = ("learning_rate", "matrix_learning_rate")
 """Options that a resumed run may be given anew: what to do about a run that diverges is to lower them."""
 
@@ -62,7 +59,7 @@ class Trainer:
 
     Attributes:
         options: How it trains, what was left open included.
-        best_weights: The mean weights at the lowest development loss so far, calibrated.
+        selection: The best weights so far.
         ended: Why training ended, ``"budget"`` if as planned; empty while it goes on.
         metrics: The learning curve.
     """
@@ -90,13 +87,12 @@ class Trainer:
         self.corpus_bytes = int(train_store.num_bytes.sum())
         self.state = RunState()
         self.metrics = MetricsRecorder()
-        self.best_weights: dict[str, NDArray[np.float32]] | None = None
         self.ended = ""
         self._is_fine_tuning = weights is not None and valid_store is not None
         self._started = time.perf_counter()
         self._on_step = on_step
         self._checkpoints = checkpoints
-        self._development = (
+        development = (
             None
             if valid_store is None
             else DevelopmentSet(
@@ -113,7 +109,7 @@ class Trainer:
         self._parallel = Parallel(
             self.network, self._optimizers, precision=options.precision, accumulate=options.accumulate
         )
-        self._average = WeightAverage(dict(self.network.named_parameters()))
+        self.selection = Selection(self.network, self._parallel, development, self.state, options)
         self.precision = self._parallel.precision
         self._made_with = self._decisive(train_store, valid_store, weights)
 
@@ -136,7 +132,7 @@ class Trainer:
         ):
             try:
                 if self._is_fine_tuning and not self.state.step:
-                    self._keep_if_best(*self.evaluate())  # so that nothing worse than what it began with is kept
+                    self._evaluate()  # so that nothing worse than what it began with is kept
                 self._train(interrupted)
             except KeyboardInterrupt:  # the second one, or a callback's
                 self.ended = "interrupted"
@@ -147,11 +143,12 @@ class Trainer:
                     f"memory does not suffice for an update of {self._batches.batch_bytes:,} bytes; lower batch_bytes, "
                     f"give accumulate={2 * self.options.accumulate} or more, or a smaller hidden_size."
                 ) from error
-        if self.best_weights is not None:
+        if self.selection.best_weights is not None:
             return
         if 0 < self.state.step == self.state.skipped:
             raise TrainingError(f"no gradient was a finite number in {self.state.step} updates; {self._advice()}")
-        if not self._keep_if_best(*self.evaluate()):
+        _, is_best = self._evaluate()
+        if not is_best:
             raise TrainingError(
                 f"the development loss is no finite number after {self.state.step} updates; {self._advice()}"
             )
@@ -161,42 +158,6 @@ class Trainer:
         """Wall clock of training so far, earlier sittings of a resumed run included."""
         return time.perf_counter() - self._started
 
-    def evaluate(self) -> tuple[float, float]:
-        """Return what development documents need under the mean weights, in the training precision.
-
-        The same documents are read each time: a seeded sample, as large as the budget can afford.
-
-        Returns:
-            Bits per byte, and what the logits are multiplied by for that: the factor that suits these documents best.
-        """
-        if self._development is None:
-            return math.nan, 1.0
-        if not self.state.development_bytes:
-            self.state.development_bytes = affordable_bytes(self._expected_bytes())
-        with self._average.in_place():
-            found, factor = self._calibrated(self._development)
-        return found.nats / NATS_PER_BIT / max(self.state.evaluated_bytes, 1), factor
-
-    def _expected_bytes(self) -> float:
-        """Return how much will be read, as far as can be told now."""
-        if self.state.progress:
-            return self.state.bytes_seen / self.state.progress
-        expected = self.budget.num_bytes(self.corpus_bytes)
-        return expected if math.isfinite(expected) else 0.0
-
-    def _calibrated(self, development: DevelopmentSet) -> tuple[Surprise, float]:
-        """Read the development documents with the factor of the last evaluation, and again if another suits them."""
-        state = self.state
-        for _ in range(MOST_READINGS):
-            factor = state.sharpness
-            found, state.evaluated_bytes = development.read(self._parallel, state.development_bytes, factor)
-            # Tied embeddings are read by the network, too.
-            if state.evaluated_bytes >= FEWEST_BYTES and not self.network.config.tie_embeddings:
-                state.sharpness = found.better(factor)
-            if is_close(state.sharpness, factor):
-                break
-        return found, factor
-
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from where a checkpoint was written.
 
@@ -204,11 +165,12 @@ class Trainer:
             TrainingError: The run was begun with other data, another codec or network, or other options.
         """
         checkpoint.refuse_changes(self._made_with)
-        self.state = RunState(**checkpoint.state["run"])
+        self.state.restore(checkpoint.state["run"])
         self.metrics.restore(checkpoint.points, checkpoint.state["metrics"])
         self.network.load_weights({name: tensor.numpy() for name, tensor in checkpoint.named("network").items()})
-        self.best_weights = {name: tensor.numpy() for name, tensor in checkpoint.named("best").items()} or None
-        self._average.restore(checkpoint.named("average"))
+        best = {name: tensor.numpy() for name, tensor in checkpoint.named("best").items()}
+        self.selection.best_weights = best or None
+        self.selection.average.restore(checkpoint.named("average"))
         restore_optimizers(self._optimizers, checkpoint.named("optimizer"))
         if checkpoint.state["budget"] != asdict(self.budget):
             self._stretch()
@@ -218,11 +180,11 @@ class Trainer:
         for point in self.metrics.points:
             point["progress"] = self._progress(point["seconds"], point["bytes_seen"])
         self.state.progress = self._progress(self.state.seconds, self.state.bytes_seen)
-        self.state.evaluations = self._evaluations_due() - (self.state.progress >= 1.0)  # the last one is to come
+        self.state.evaluations = self.selection.num_due() - (self.state.progress >= 1.0)  # the last one is to come
 
     def checkpoint(self) -> Checkpoint:
         """Return all that is needed to go on from here."""
-        best = {name: torch.from_numpy(array) for name, array in (self.best_weights or {}).items()}
+        best = {name: torch.from_numpy(array) for name, array in (self.selection.best_weights or {}).items()}
         return Checkpoint(
             made_with=self._made_with,
             state={
@@ -234,7 +196,7 @@ class Trainer:
             points=self.metrics.points,
             tensors={
                 **prefixed("network", {name: each.detach() for name, each in self.network.named_parameters()}),
-                **prefixed("average", self._average.tensors()),
+                **prefixed("average", self.selection.average.tensors()),
                 **prefixed("best", best),
                 **prefixed("optimizer", optimizer_tensors(self._optimizers)),
             },
@@ -259,11 +221,11 @@ class Trainer:
     def _train(self, interrupted: threading.Event) -> None:
         state = self.state
         if state.progress >= 1.0:  # resumed with a budget that is used already
-            if self._evaluation_is_due():
-                self._keep_if_best(*self.evaluate())
+            if self.selection.is_due():
+                self._evaluate()
             self.ended = "budget"
             return
-        if self._is_out_of_patience():  # resumed though it had ended for that
+        if self.selection.is_out_of_patience():  # resumed though it had ended for that
             self.ended = self._early()
             return
         for epoch in itertools.count(state.epoch):
@@ -296,7 +258,7 @@ class Trainer:
             self._save_if_due()
         self._parallel.update(is_skipped=not is_finite)
         if is_finite:
-            self._average.update(self.state.step + 1)
+            self.selection.average.update(self.state.step + 1)
         self._count(window, is_finite=is_finite)
         self._report(window, nats, grad_norm)
         return carried if is_finite else self._parallel.zero_states()
@@ -319,9 +281,8 @@ class Trainer:
 
     def _report(self, window: Window, nats: float, grad_norm: float) -> None:
         valid_bpb, is_best = None, False
-        if self._evaluation_is_due() and self.state.skipped < self.state.step:
-            valid_bpb, sharpness = self.evaluate()
-            is_best = self._keep_if_best(valid_bpb, sharpness)
+        if self.selection.is_due() and self.state.skipped < self.state.step:
+            valid_bpb, is_best = self._evaluate()
         told = Progress(
             step=self.state.step,
             progress=self.state.progress,
@@ -343,33 +304,20 @@ class Trainer:
         used = self.budget.progress(seconds=seconds, bytes_seen=bytes_seen, corpus_bytes=self.corpus_bytes)
         return min(used, 1.0)
 
-    def _evaluation_is_due(self) -> bool:
-        due = self._evaluations_due()
-        is_due = due > self.state.evaluations
-        self.state.evaluations = max(due, self.state.evaluations)
-        return is_due
+    def _expected_bytes(self) -> float:
+        """Return how much will be read, as far as can be told now."""
+        if self.state.progress:
+            return self.state.bytes_seen / self.state.progress
+        expected = self.budget.num_bytes(self.corpus_bytes)
+        return expected if math.isfinite(expected) else 0.0
 
-    def _evaluations_due(self) -> int:
-        if self.options.eval_every is not None:
-            return self.state.bytes_seen // self.options.eval_every + (self.state.progress >= 1.0)
-        return int(self.state.progress * self.options.evaluations)
-
-    def _keep_if_best(self, valid_bpb: float, sharpness: float) -> bool:
-        self.state.since_best += 1
-        if self._development is not None and not valid_bpb < self.state.best_valid_bpb:  # NaN is never the best
-            if self._is_out_of_patience():
-                self.ended = self.ended or self._early()
-            return False
-        with self._average.in_place():
-            self.best_weights = sharpened(self.network.to_weights(), sharpness)
-        self.state.best_step = self.state.step
-        self.state.best_valid_bpb = valid_bpb
-        self.state.best_sharpness = sharpness
-        self.state.since_best = 0
-        return True
-
-    def _is_out_of_patience(self) -> bool:
-        return self.options.patience is not None and self.state.since_best >= self.options.patience
+    def _evaluate(self) -> tuple[float, bool]:
+        """Return the development loss and whether it is the lowest so far; end training where it has long not been."""
+        valid_bpb, sharpness = self.selection.evaluate(self._expected_bytes())
+        is_best = self.selection.keep_if_best(valid_bpb, sharpness)
+        if self.selection.is_out_of_patience():
+            self.ended = self.ended or self._early()
+        return valid_bpb, is_best
 
     def _early(self) -> str:
         return f"early: the development loss has not fallen in {self.state.since_best} evaluations"
