@@ -295,5 +295,5 @@ VARIANTS: Mapping[str, Variant] = {
     "constant-mean-over-0.3": Variant(
         patches={"averaging.AVERAGED_SHARE": 0.3, "trainer.learning_rate_factor": constant}
     ),
-    "uncalibrated": Variant(patches={"trainer.FEWEST_BYTES": math.inf}),
+    "uncalibrated": Variant(patches={"selection.FEWEST_BYTES": math.inf}),
 }
