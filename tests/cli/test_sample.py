@@ -118,6 +118,28 @@ def test_writing_together(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch
     assert f"{offered[0].probability:6.1%}  {offered[0].text!r}" in err
 
 
+def test_temperatures_take_turns_in_writing_together(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each draw has the next one."""
+
+    def written(temperature: str, answers: str) -> str:
+        monkeypatch.setattr("sys.stdin", io.StringIO(answers))
+        options = ("--prompt", "coffee ", "--seed", "1", "--temperature", temperature)
+        return run("sample", "bios-byte", "--interactive", *options)[1].rstrip("\n")
+
+    greedy, hot_first = written("0", "\n\n"), written("50,0", "\n")
+    in_turn = written("0,50", "\n\n")
+    assert in_turn[: len("coffee l")] == greedy[: len("coffee l")]
+    assert in_turn != greedy
+    assert hot_first[: len("coffee l")] != greedy[: len("coffee l")]
+
+
+def test_answers_may_end_as_on_windows(run: Run, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes through a pipe is read like what is typed."""
+    offered = Generator.from_pretrained(model).continuations("I am", 9)
+    monkeypatch.setattr("sys.stdin", io.StringIO("1\r\n", newline=""))
+    assert run("sample", model, "--interactive", "--prompt", "I am")[1] == f"I am{offered[0].text}\n"
+
+
 def test_writing_together_to_the_end(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """To take the end is to be done."""
     offered = Generator.from_pretrained("bios-byte").continuations("coffee lover", 9)

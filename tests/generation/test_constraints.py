@@ -125,6 +125,23 @@ def test_no_string_is_shorter_than_min_bytes(generator: Generator) -> None:
     assert any(len(sample.data) < 30 for sample in generator.sample_batch(300, max_bytes=200, seed=5))
 
 
+def test_what_bans_leave_no_room_after_is_not_drawn_before_min_bytes(bigram_model: type) -> None:
+    """Where a byte may only be the last one, or the last but two, no string comes to it too early."""
+    table = np.zeros((257, 257))
+    table[:, [*b"xyz", 256]] = 0.25
+    ban = [begun + bytes([each]) for begun in (b"x", b"yy") for each in range(256) if begun + b"x" != b"yy%c" % each]
+    generator = Generator(bigram_model(ByteCodec(), table))
+    samples = generator.sample_batch(300, min_bytes=6, ban=ban, seed=1)
+    assert samples[0].data == generator.sample(min_bytes=6, ban=ban, seed=1).data
+    assert all(re.fullmatch(rb"(?:y?z)*(?:y|yy|)x?", sample.data) and len(sample.data) >= 6 for sample in samples)
+    for end in (b"zx", b"yyx", b"yy"):
+        assert any(len(sample.data) == 6 and sample.data.endswith(end) for sample in samples)
+    with pytest.raises(
+        OptionError, match=r"nothing may follow; ban fewer strings than these 511, or lower min_bytes=6"
+    ):
+        generator.sample(b"zzx", min_bytes=6, ban=ban)
+
+
 def test_where_nothing_may_follow_the_error_says_why(bigram_model) -> None:  # type: ignore[no-untyped-def]
     """A model that can only stop cannot reach min_bytes."""
     table = np.zeros((257, 257))

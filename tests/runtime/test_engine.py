@@ -113,6 +113,28 @@ def test_a_token_that_is_none_is_an_error(ids: list[int]) -> None:
         engine.step(np.array(ids), engine.initial_state(len(ids)))
 
 
+@pytest.mark.parametrize(("given", "count"), [(1, 3), (65, 70), (3, 1), (0, 2)])
+def test_each_string_has_to_be_given_a_token(given: int, count: int) -> None:
+    """None is read for two strings."""
+    config = ModelConfig(vocab_size=11, embedding_dim=8, hidden_size=16, num_layers=2)
+    engine = NumpyEngine(config, network_of(config, 3).to_weights())
+    with pytest.raises(ValueError, match=f"{given} tokens were given for {count} strings"):
+        engine.step(np.zeros(given, dtype=np.int64), engine.initial_state(count))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_token_is_a_whole_number(count: int) -> None:
+    """Of any type of whole numbers, and of no other."""
+    config = ModelConfig(vocab_size=300, embedding_dim=8, hidden_size=16)
+    engine = NumpyEngine(config, network_of(config, 3).to_weights())
+    few, many = (
+        engine.step(np.full(count, 255, dtype=kind), engine.initial_state(count))[0] for kind in (np.uint8, int)
+    )
+    assert np.array_equal(few, many)
+    with pytest.raises(TypeError):
+        engine.step(np.full(count, 5.0), engine.initial_state(count))
+
+
 def test_a_batch_may_be_empty() -> None:
     """No strings have no probabilities."""
     config = ModelConfig(vocab_size=11, embedding_dim=8, hidden_size=16, num_layers=2)

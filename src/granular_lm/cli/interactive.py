@@ -1,6 +1,7 @@
 """``granular-lm sample --interactive``: a string written by a person and a model in turn."""
 
 import sys
+from collections.abc import Sequence
 from itertools import count
 
 import typer
@@ -52,7 +53,7 @@ def _write_on(generator: Generator, steps: list[bytes], options: SamplingOptions
         line = sys.stdin.readline()
         if not line:
             break
-        answer = line.rstrip("\n")
+        answer = line.rstrip("\r\n")
         if answer == BACK:
             steps[1:] = steps[1:-1]
             continue
@@ -90,10 +91,22 @@ def _chosen(answer: str, offered: list[Continuation]) -> bytes | None:
 def _drawn(generator: Generator, data: bytes, options: SamplingOptions, *, index: int) -> bytes:
     """Return the next characters that the model draws; nothing if it ends the string."""
     longest = int(generator.model.codec.token_lengths.max()), *map(len, checked(options).stop_bytes)
-    here: SamplingOptions = {**options, "max_bytes": len(data) + max(longest) + LONGEST_CHARACTER}
+    here: SamplingOptions = {
+        **options,
+        "max_bytes": len(data) + max(longest) + LONGEST_CHARACTER,
+        "temperature": _turned(options["temperature"], index),
+    }
     written = b""
     for piece in generator.stream_bytes(data, index=index, **here):
         written += piece
         if len(written) > len(data) and not begun_character(written):
             break
     return written[len(data) :]
+
+
+def _turned(temperature: float | Sequence[float], steps: int) -> float | Sequence[float]:
+    """Return a list of temperatures from the one on whose turn a draw is."""
+    if isinstance(temperature, float | int):
+        return temperature
+    first = steps % len(temperature)
+    return [*temperature[first:], *temperature[:first]]

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import sys
 from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,7 +99,7 @@ def sample(
         _refuse_beside("--most-likely", FOR_MOST_LIKELY, context)
     if interactive:
         _refuse_beside("--interactive", FOR_INTERACTIVE, context)
-    check_integer("n", n, least=1)
+    check_integer("n", n, least=1, most=sys.maxsize)
     from granular_lm.generation import Generator
 
     generator = Generator.from_pretrained(model)

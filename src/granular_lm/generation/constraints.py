@@ -17,6 +17,8 @@ from granular_lm.errors import OptionError
 
 ANY_BYTE = np.zeros((1, 256), dtype=np.int32)
 GONE = -1
+ENDLESS = 2**40
+"""Counted as the most bytes that may follow, where there is no end to it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,7 @@ class Constraint:
         is_allowed: Whether a token may follow, shape (states, V).
         weights: The same as factors, 1 or 0, float32.
         may_end: Whether a string may end in a state, shape (states,): the stop may follow, a limit may cut.
+        most_bytes: How many bytes may follow a state at most, shape (states,); None if there is no end to it in any.
     """
 
     start: int
@@ -38,6 +41,7 @@ class Constraint:
     is_allowed: NDArray[np.bool_]
     weights: NDArray[np.float32]
     may_end: NDArray[np.bool_]
+    most_bytes: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, codec: Codec, prompt: bytes, *, valid_utf8: bool, ban: Sequence[bytes] = ()) -> "Constraint":
@@ -60,7 +64,8 @@ class Constraint:
         after_prompt = start * len(banned) + run(banned, prompt)
         table, states = _product(utf8, banned, is_end, after_prompt)
         may_end = np.append(states // len(banned) == BETWEEN_CHARACTERS, False)
-        constraint = _over_tokens(codec, _trimmed(table, may_end), may_end)
+        table = _trimmed(table, may_end)
+        constraint = replace(_over_tokens(codec, table, may_end), most_bytes=_most_bytes(table, may_end))
         start = int(np.searchsorted(states, after_prompt))
         if not constraint.is_allowed[start].any():
             raise OptionError(f"the {len(ban)} strings of ban=... leave nothing that may follow the prompt; ban fewer.")
@@ -70,9 +75,11 @@ class Constraint:
         """Return the state after bytes that follow the prompt."""
         return run(self.next_state, extra, self.start)
 
-    def allows(self, extra: bytes) -> bool:
-        """Whether bytes may follow the prompt."""
-        return self.state_after(extra) != len(self.next_state) - 1
+    def allows(self, extra: bytes, *, more: int = 0) -> bool:
+        """Whether bytes may follow the prompt, and so many more after them."""
+        state = self.state_after(extra)
+        has_room = self.most_bytes is None or self.most_bytes[state] >= more
+        return state != len(self.next_state) - 1 and bool(has_room)
 
 
 def _valid_utf8(codec: Codec) -> Constraint:
@@ -123,3 +130,19 @@ def _trimmed(table: States, may_end: NDArray[np.bool_]) -> States:
     while (more := lives | lives[table].any(axis=1)).sum() > lives.sum():
         lives = more
     return np.where(lives[table], table, np.int32(len(table) - 1))
+
+
+def _most_bytes(table: States, may_end: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    """Return how many bytes may follow each state at most, `GONE` where none may end; None if none has an end."""
+    goes_on = np.arange(len(table)) < len(table) - 1
+    while (fewer := goes_on & goes_on[table].any(axis=1)).sum() < goes_on.sum():
+        goes_on = fewer
+    if goes_on[:-1].all():
+        return None
+    most = np.where(goes_on, ENDLESS, np.where(may_end, 0, GONE))
+    while True:
+        after = most[table].max(axis=1)
+        longer = np.where(goes_on | (after == GONE), most, np.maximum(most, after + 1))
+        if (longer == most).all():
+            return most
+        most = longer

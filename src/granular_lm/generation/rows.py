@@ -34,9 +34,17 @@ class Rows:
         rules = self._rules
         factors = rules.constraint.weights[self._states]
         if rules.options.min_bytes:
-            factors = factors.copy()
-            factors[..., rules.codec.stop_id] *= self._num_bytes >= rules.options.min_bytes
+            factors = factors * self._is_long_enough()
         return factors if factors.ndim == 2 else factors[None]
+
+    def _is_long_enough(self) -> NDArray[np.bool_]:
+        """Return which tokens leave a string that has ``min_bytes``, or may have them in the end."""
+        rules, least = self._rules, self._rules.options.min_bytes
+        is_long = np.ones((*np.shape(self._num_bytes), len(rules.lengths)), dtype=bool)
+        if (most := rules.constraint.most_bytes) is not None:
+            is_long = np.expand_dims(self._num_bytes, -1) + rules.lengths + most[self._after[self._states]] >= least
+        is_long[..., rules.codec.stop_id] = self._num_bytes >= least
+        return is_long
 
     def append(self, ids: NDArray[np.int64]) -> None:
         """Add one token to each string."""

@@ -131,7 +131,8 @@ class Rules:
         if prefix.log_prob == -np.inf:  # impossible under the model; the prompt is written all the same
             return Covers(none.astype(np.int64), none, none)
         log_probs = (prefix.log_probs - prefix.log_prob)[None]
-        is_allowed = np.array([[self.constraint.allows(extra) for extra in prefix.extra]])
+        more = self.options.min_bytes - len(prefix.data)
+        is_allowed = np.array([[self.constraint.allows(extra, more=more - len(extra)) for extra in prefix.extra]])
         changed = self._changed(log_probs, is_allowed, step=0, is_seen=None)
         indices, _ = draw(np.repeat(np.exp(changed), len(uniforms), axis=0), uniforms)
         return Covers(indices, changed[0, indices], none + np.exp(log_probs[~is_allowed]).sum())

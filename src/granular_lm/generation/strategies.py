@@ -46,7 +46,8 @@ def penalise_repetition(log_probs: LogProbs, is_seen: NDArray[np.bool_], penalty
         is_seen: Which tokens each string already has, shape (B, V).
         penalty: The power: above 1 makes repetition rarer, 1 changes nothing.
     """
-    return normalise(np.where(is_seen, log_probs * penalty, log_probs))
+    with np.errstate(over="ignore"):  # so large a power leaves nothing of what is seen
+        return normalise(np.where(is_seen, log_probs * penalty, log_probs))
 
 
 def apply_temperature(log_probs: LogProbs, temperature: float) -> LogProbs:

@@ -11,6 +11,7 @@ multiplies parts of longer rows at a third of the speed.
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
+from operator import index
 from typing import TypeVar
 
 import numpy as np
@@ -108,8 +109,8 @@ class Cursor:
 
     def read(self, ids: NDArray[np.integer]) -> Floats:
         """Read one token of each string; return the logits of what comes next, a new array of shape (B, V)."""
-        _check_tokens(ids, self._engine.config.vocab_size)
         lowest, *others = self._layers
+        _check_tokens(ids, len(lowest.cells), self._engine.config.vocab_size)
         for block in lowest.blocks:
             block.advance(self._inputs_of_tokens(ids[block.rows], block.gates))
         lowest.multiply()
@@ -138,7 +139,7 @@ class Cursor:
         """Return what tokens add to the gates of layer 0, shape (4, B, H), those of several in ``room``."""
         table = self._engine.input_table
         if len(ids) == 1:
-            token = int(ids[0])
+            token = index(ids[0])
             return table[:, token : token + 1]
         return table.take(ids, axis=1, out=room, mode="clip")  # into its place, which needs a mode
 
@@ -248,8 +249,10 @@ def _by_gate(rows: Floats) -> Floats:
     return rows.reshape(len(rows), 4, rows.shape[1] // 4).swapaxes(0, 1)
 
 
-def _check_tokens(ids: NDArray[np.integer], vocab_size: int) -> None:
-    if len(ids) == 0:
+def _check_tokens(ids: NDArray[np.integer], count: int, vocab_size: int) -> None:
+    if len(ids) != count:
+        raise ValueError(f"{len(ids)} tokens were given for {count} strings; give each one.")
+    if count == 0:
         return
     least, most = (ids[0], ids[0]) if len(ids) == 1 else (ids.min(), ids.max())
     if least < 0 or most >= vocab_size:
