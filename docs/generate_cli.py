@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from granular_lm.cli.app import app
+from granular_lm.cli.app import command_line
 
 PAGE = Path(__file__).parent / "reference" / "cli.md"
 NAME = "granular-lm"
@@ -32,7 +32,7 @@ Progress goes to stderr, and only when that is a terminal.
 
 def page() -> str:
     """Return the page as Markdown."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(command_line())
     context = typer.Context(root, info_name=NAME)
     return "\n".join([HEAD, *_sections(root, context)])
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 import typer
 
-from granular_lm.cli.app import app
+from granular_lm.cli.app import command_line
 from granular_lm.cli.errors import as_typed, exit_code, message, option_names
 from granular_lm.errors import CorpusError, OptionError, OutputExistsError
 
@@ -54,7 +54,7 @@ def test_what_the_user_can_mend_is_one_line(error: Exception, code: int, line: s
 )
 def test_options_are_said_as_they_are_typed(line: str, typed: str) -> None:
     """Whatever they are called in Python; words, paths and options of codecs stay."""
-    assert as_typed(line, option_names(typer.main.get_command(app))) == typed
+    assert as_typed(line, option_names(typer.main.get_command(command_line()))) == typed
 
 
 def test_files_may_be_called_like_options() -> None:
