@@ -618,7 +618,10 @@ def test_a_page_that_leads_to_itself_is_refused() -> None:
 
 def test_the_package_imports_tweepy_when_it_asks(tmp_path: Path) -> None:
     """Not before: half a second that no other command has to wait for."""
-    program = "import sys, granular_lm.corpus.twitter, granular_lm.cli.app; granular_lm.cli.app.command_line(); print({'tweepy', 'requests'} & set(sys.modules))"
+    program = (
+        "import sys, granular_lm.corpus.twitter; from granular_lm.cli.app import command_line; command_line(); "
+        "print({'tweepy', 'requests'} & set(sys.modules))"
+    )
     assert (
         subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "set()\n"
     )
