@@ -12,6 +12,7 @@
     │   └── ModelNotFoundError   LookupError        a model name that leads nowhere
     ├── CompressionError       ValueError         compressed data that is damaged, or another model's
     ├── OutputExistsError      FileExistsError    an output that would overwrite something
+    │   └── FolderInUseError                        a folder that another process works in
     ├── TrainingError          RuntimeError       training that cannot go on
     ├── CollectionError        RuntimeError       a collection from X that cannot go on
     └── SamplingError          RuntimeError       no string is found that meets what was asked for
@@ -70,6 +71,10 @@ class CompressionError(GranularLMError, ValueError):
 
 class OutputExistsError(GranularLMError, FileExistsError):
     """An output would overwrite something that is already there."""
+
+
+class FolderInUseError(OutputExistsError):
+    """Another process is at work in a folder."""
 
 
 class TrainingError(GranularLMError, RuntimeError):

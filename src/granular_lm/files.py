@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from granular_lm.errors import OutputExistsError
+from granular_lm.errors import FolderInUseError, OutputExistsError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -110,7 +110,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
     """Keep other processes from working in a folder, where there are locks.
 
     Raises:
-        OutputExistsError: One does.
+        FolderInUseError: One does.
     """
     if os.name != "posix":
         yield
@@ -118,7 +118,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
     handle = os.open(folder, os.O_RDONLY)
     try:
         if lock(handle) is False:
-            raise OutputExistsError(f"another process is at work in {folder}; wait for it, or give another folder.")
+            raise FolderInUseError(f"another process is at work in {folder}; wait for it, or give another folder.")
         yield
     finally:
         os.close(handle)

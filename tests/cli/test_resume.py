@@ -18,8 +18,9 @@ import pytest
 import granular_lm as glm
 from granular_lm.cli import main
 from granular_lm.cli import train as train_command
-from granular_lm.cli.train_summary import warn_about
+from granular_lm.cli.train_summary import print_summary, warn_about
 from granular_lm.corpus.bios import generate_bios
+from granular_lm.files import locked_folder
 
 SHAPE = ["--hidden-size", "32", "--dropout", "0.1", "--max-bytes", "150k", "--precision", "fp32"]
 
@@ -115,6 +116,44 @@ def test_a_run_that_took_too_long_says_why(
     model.training |= {"ended": "budget", "seconds": seconds, "valid_bpb": 1.5}
     warn_about(model, 100.0, can_go_on=False)
     assert ("training took 200 s instead of 100 s" in capsys.readouterr().err) == is_told
+
+
+def test_a_run_that_diverged_says_what_to_type(capsys: pytest.CaptureFixture[str]) -> None:
+    """Options as the command line has them, and not the same command again, which would diverge again."""
+    model = glm.LanguageModel.from_pretrained("bios-byte")
+    advice = "diverged: 10 gradients in a row were no finite numbers; lower learning_rate (now 0.028)."
+    model.training |= {"ended": advice, "options": {"learning_rate": 0.028}}
+    warn_about(model, None, can_go_on=True)
+    told = capsys.readouterr().err
+    assert "lower --learning-rate (now 0.028); the best weights are kept." in told
+    assert "give the same command with --resume and lower rates." in told
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"), [("a b", "'a b'"), ("-y", "./-y"), ("caf\udce9's", "$'caf\\xe9\\'s'"), ("plain", "plain")]
+)
+def test_the_next_command_can_be_pasted(name: str, typed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever the model is called, a shell takes it for that name."""
+    model = glm.LanguageModel.from_pretrained("bios-byte")
+    print_summary(model, Path(name), json=False)
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("next"))
+    assert line.endswith(f"granular-lm sample {typed}")
+    echoed = subprocess.run(["bash", "-c", f"printf %s {typed}"], capture_output=True, check=True)
+    assert Path(os.fsdecode(echoed.stdout)) == Path(name)
+
+
+def test_another_run_in_the_folder_is_no_run_to_go_on_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its checkpoint is as new as can be, and not of the command that is refused."""
+    (tmp_path / "bios.txt").write_text("Ada\n" * 50, encoding="utf-8")
+    work = tmp_path / "m.training"
+    work.mkdir()
+    (work / "checkpoint.safetensors").touch()
+    os.utime(work / "checkpoint.safetensors", (2**33, 2**33))
+    with locked_folder(work), pytest.raises(SystemExit):
+        main(["train", str(tmp_path / "bios.txt"), "-o", str(tmp_path / "m"), "--resume"])
+    told = capsys.readouterr().err
+    assert "another process is at work" in told
+    assert "the last checkpoint is kept" not in told
 
 
 @pytest.mark.parametrize("obstacle", ["full", "interrupted"])

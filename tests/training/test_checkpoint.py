@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import granular_lm as glm
-from granular_lm.errors import OptionError, OutputExistsError, TrainingError
+from granular_lm.errors import FolderInUseError, OptionError, OutputExistsError, TrainingError
 from granular_lm.training import Checkpoint, Progress, Trainer, TrainingOptions
 from granular_lm.training.checkpoint import CHECKPOINT_FILE
 from granular_lm.training.options import Callback
@@ -149,7 +149,7 @@ def test_one_run_at_a_time(bios: list[str], tmp_path: Path) -> None:
 
     def try_another(trainer: Trainer, progress: glm.training.Progress) -> None:
         if progress.step == 5:
-            with pytest.raises(OutputExistsError, match="another process is at work in .*run") as error:
+            with pytest.raises(FolderInUseError, match="another process is at work in .*run") as error:
                 train(bios, tmp_path / "run", resume=True)
             told.append(str(error.value))
 
@@ -226,18 +226,21 @@ def test_a_run_that_is_done_can_be_had_again(bios: list[str], tmp_path: Path, pa
     assert_same_run((again[0], []), (whole[0], []))
 
 
-def test_a_checkpoint_has_weights_that_can_be_gone_on_with(bios: list[str], tmp_path: Path) -> None:
-    """A rate that ruins them is found out by the next gradient, and what is on the disk is from before."""
-    steps: list[int] = []
+@pytest.mark.parametrize("is_stopped_then", [False, True])
+def test_a_checkpoint_has_weights_that_can_be_gone_on_with(
+    bios: list[str], tmp_path: Path, is_stopped_then: bool
+) -> None:
+    """A rate that ruins them is found out by the next gradient, or at the end; what is on the disk is from before."""
 
     def ruin(trainer: Trainer, told: Progress) -> None:
-        steps.append(told.step)
         if told.step == 30:
             with torch.no_grad():
                 next(trainer.network.parameters()).fill_(math.inf)
+            if is_stopped_then:
+                signal.raise_signal(signal.SIGTERM)
 
     model, _ = train(bios, tmp_path / "run", also=ruin)
-    assert model.training["ended"].startswith("diverged")
+    assert model.training["ended"].startswith("interrupted" if is_stopped_then else "diverged")
     checkpoint = Checkpoint.load(tmp_path / "run" / CHECKPOINT_FILE)
     assert checkpoint is not None
     assert all(torch.isfinite(tensor).all() for tensor in checkpoint.tensors.values())
@@ -316,7 +319,8 @@ def test_saving_is_whole_or_not_at_all(
 
     monkeypatch.setattr(Path, "write_bytes", fail)
     assert train(bios, tmp_path / "run", resume=True)[0].training["ended"] == "budget"
-    assert f"no checkpoint could be written to {path} (No space left on device)." in caplog.messages
+    warning = f"no checkpoint could be written to {path} (No space left on device); training goes on without; "
+    assert [each.partition("make room")[0] for each in caplog.messages] == [warning]
     assert path.read_bytes() == before
     assert sorted(file.name for file in (tmp_path / "run").iterdir()) == [CHECKPOINT_FILE]
 

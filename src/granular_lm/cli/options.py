@@ -22,7 +22,7 @@ def byte_count(text: str) -> int:
     """Return a number of bytes written as ``5000000``, ``500k``, ``5M`` or ``1G``."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([kmg]?)b?", text.lower())
     count = float(match[1]) * FACTORS[match[2]] if match else math.inf
-    if math.isinf(count):
+    if math.isinf(count) or 0 < count < 1:
         raise typer.BadParameter(f"{text!r:.40} is no number of bytes; write for example 500k, 5M or 1G.")
     return round(count)
 

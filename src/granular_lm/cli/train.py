@@ -183,12 +183,12 @@ def _told_how_to_go_on(work: Path, *, since: float = 0.0) -> Iterator[None]:
         work: Where its checkpoint is.
         since: A checkpoint from before that time is not the run's.
     """
-    from granular_lm.errors import TrainingError
+    from granular_lm.errors import FolderInUseError, TrainingError
     from granular_lm.training.checkpoint import CHECKPOINT_FILE
 
     try:
         yield
-    except TrainingError:
+    except (TrainingError, FolderInUseError):
         raise
     except (Exception, KeyboardInterrupt):
         with suppress(OSError):

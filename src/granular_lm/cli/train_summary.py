@@ -1,10 +1,13 @@
 """What ``granular-lm train`` says at its end."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from granular_lm.cli.errors import as_typed
 from granular_lm.cli.output import peak_memory_bytes, print_facts, print_json, warn
+from granular_lm.text import is_utf8, printable
 
 if TYPE_CHECKING:
     from granular_lm.model import LanguageModel
@@ -27,7 +30,8 @@ def warn_about(model: "LanguageModel", max_time: float | None, *, can_go_on: boo
     about = model.training
     if about["ended"] != "budget":
         how = "was interrupted" if about["ended"] == "interrupted" else f"ended {about['ended'].rstrip('.')}"
-        warn(f"training {how}; the best weights are kept.")
+        options = {name: f"--{name.replace('_', '-')}" for name in about["options"]}
+        warn(as_typed(f"training {how}; the best weights are kept.", options))
     if "base" in about and not about["best_update"]:
         rates = {name: rate for name, rate in about["options"].items() if name.endswith("learning_rate") and rate}
         lower = " ".join(f"--{name.replace('_', '-')} {rate / 10:g}" for name, rate in rates.items())
@@ -49,7 +53,8 @@ def warn_about(model: "LanguageModel", max_time: float | None, *, can_go_on: boo
         late = f"training took {about['seconds']:.0f} s instead of {max_time:g} s: other programs keep the cores busy"
         warn(f"{late}, and its threads wait for each other; set OMP_NUM_THREADS to fewer than there are cores.")
     if can_go_on:
-        warn("to go on, give the same command with --resume.")
+        lower = " and lower rates" if about["ended"].startswith("diverged") else ""
+        warn(f"to go on, give the same command with --resume{lower}.")
 
 
 def print_summary(model: "LanguageModel", output: Path, *, json: bool) -> None:
@@ -80,10 +85,20 @@ def print_summary(model: "LanguageModel", output: Path, *, json: bool) -> None:
             "read": f"{_size(about['bytes_seen'])} in {about['updates']:,} updates, {about['seconds']:.0f} s",
             **({"speed": _speed(about["bytes_seen"] / about["seconds"])} if about["seconds"] else {}),
             **({"peak memory": f"{peak_memory / 1e6:,.0f} MB"} if peak_memory else {}),
-            "model": output,
-            "next": shlex.join(["granular-lm", "sample", str(output)]),
+            "model": printable(str(output)),
+            "next": f"granular-lm sample {_as_typed_in_a_shell(output)}",
         }
     )
+
+
+def _as_typed_in_a_shell(path: Path) -> str:
+    """Return a path as an argument, one that is no UTF-8 too."""
+    name = f"./{path}" if str(path).startswith("-") else str(path)  # else it would be an option
+    raw = os.fsencode(name)
+    if is_utf8(raw):
+        return shlex.quote(name)
+    escaped = raw.replace(b"\\", rb"\\").replace(b"'", rb"\'").decode("ascii", "backslashreplace")
+    return f"$'{escaped}'"
 
 
 def _size(num_bytes: int) -> str:

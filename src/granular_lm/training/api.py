@@ -242,7 +242,7 @@ def _hold_out(
 def _codec(codec: str | Codec | None, base: LanguageModel | None, documents: Iterable[str]) -> Codec:
     if base is not None:
         return base.codec
-    return codec if isinstance(codec, Codec) else CodecSpec.parse(codec or "byte").train(documents)
+    return codec if isinstance(codec, Codec) else CodecSpec.parse("byte" if codec is None else codec).train(documents)
 
 
 def _encode(

@@ -131,18 +131,22 @@ class CheckpointWriter:
         self._path = path
         self._seconds = seconds
         self._due = time.perf_counter() + seconds
+        self._has_warned = False
 
     def is_due(self) -> bool:
         """Tell whether it is time for another one."""
         return time.perf_counter() >= self._due
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Write one, and decide when the next is due; one that cannot be written is warned of, and left out."""
+        """Write one, and decide when the next is due; the first that cannot be written is warned of."""
         started = time.perf_counter()
         try:
             checkpoint.save(self._path)
         except OSError as error:
-            logger.warning("no checkpoint could be written to %s (%s).", self._path, error.strerror)
+            if not self._has_warned:
+                advice = "training goes on without; make room to have one."
+                logger.warning("no checkpoint could be written to %s (%s); %s", self._path, error.strerror, advice)
+            self._has_warned = True
         ended = time.perf_counter()
         self._due = ended + (self._seconds and max(self._seconds, (ended - started) / CHECKPOINT_SHARE))
 

@@ -329,8 +329,10 @@ class Trainer:
 
     def _save_at_the_end(self) -> None:
         """Write a checkpoint: nothing is lost then if the model cannot be written."""
-        # After a bad gradient, what is on disk is better.
-        if self._checkpoints is not None and self._parallel.is_main and not self.state.skipped_in_a_row:
+        if self._checkpoints is None or not self._parallel.is_main:
+            return
+        # After a bad gradient, or an update that ruined the weights, what is on disk is better.
+        if not self.state.skipped_in_a_row and all(each.isfinite().all() for each in self.network.parameters()):
             self._checkpoints.write(self.checkpoint())
 
     def _step_seed(self) -> int:
