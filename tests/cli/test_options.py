@@ -1,8 +1,11 @@
 """How option values are read."""
 
+import re
+
 import pytest
 import typer
 
+from commands import Run
 from granular_lm.cli.options import byte_count, duration
 
 
@@ -29,3 +32,18 @@ def test_nonsense_is_refused(text: str) -> None:
         duration(text)
     with pytest.raises(typer.BadParameter):
         byte_count(text)
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        *(("train", each) for each in ("--patience", "--hidden-size", "--epochs", "--dropout", "--learning-rate")),
+        *(("sample", each) for each in ("--number", "--top-k", "--top-p", "--repetition-penalty", "--seed")),
+        *(("compare", each) for each in ("--seeds", "--jobs")),
+    ],
+)
+def test_what_is_no_number_is_told_with_what_is(run: Run, command: str, option: str) -> None:
+    """Rather than in the words of a library that reads it."""
+    code, _, err = run(command, "anything", *(["-o", "there"] if command == "train" else []), option, "x1")
+    assert code == 2
+    assert re.search(rf"{option}': 'x1' is no (whole )?number; write for example ", re.sub(r"[\s│]+", " ", err))

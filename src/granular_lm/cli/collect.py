@@ -27,7 +27,7 @@ app = typer.Typer(invoke_without_command=True)
 
 Folder = Annotated[Path, typer.Argument(help="A folder that collect has written.")]
 MaxCost = Annotated[
-    float | None, typer.Option(metavar="DOLLARS", help="Stop before the page that could cost more than this in all.")
+    float | None, options.number(metavar="DOLLARS", help="Stop before the page that could cost more than this in all.")
 ]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on behind the last page of what was interrupted.")]
 AcceptXTerms = Annotated[
@@ -54,7 +54,7 @@ def collect(
         str | None,
         typer.Option(metavar="NAME", help="This account, those it follows, those they follow, ...; needs --max-users."),
     ] = None,
-    max_users: Annotated[int | None, typer.Option(metavar="N", help="Stop after so many users.")] = None,
+    max_users: Annotated[int | None, options.whole_number(metavar="N", help="Stop after so many users.")] = None,
     max_cost: MaxCost = None,
     resume: Resume = False,
     accept_x_terms: AcceptXTerms = False,

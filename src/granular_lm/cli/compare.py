@@ -54,18 +54,18 @@ def compare(
             "solved), flops (of training, a byte), time (seconds)."
         ),
     ] = "data",
-    seeds: Annotated[int, typer.Option(metavar="N", help="Models to train with each codec.")] = 1,
+    seeds: Annotated[int, options.whole_number(metavar="N", help="Models to train with each codec.")] = 1,
     sizes: Annotated[
         Any, typer.Option(parser=widths, metavar="H,H,...", help="Widths to train each codec at, for a sweep.")
     ] = None,
     trials: Annotated[
-        int, typer.Option(metavar="N", help="Settings each codec tries before, on the development documents.")
+        int, options.whole_number(metavar="N", help="Settings each codec tries before, on the development documents.")
     ] = 0,
     prove: Annotated[
         bool, typer.Option("--prove", help="Compress the test documents with each model, and decompress them.")
     ] = False,
     marginal: Annotated[
-        int, typer.Option(metavar="K", help="Sum over K tokenisations of each test document: a tighter bound.")
+        int, options.whole_number(metavar="K", help="Sum over K tokenisations of each test document: a tighter bound.")
     ] = 0,
     max_time: options.MaxTime = None,
     epochs: options.Epochs = None,
@@ -98,7 +98,7 @@ def compare(
         str | None, typer.Option(metavar="FILE", help="Development documents; default: 5 % of DATA.")
     ] = None,
     test: Annotated[str | None, typer.Option(metavar="FILE", help="Test documents; default: 5 % of DATA.")] = None,
-    jobs: Annotated[int, typer.Option(metavar="N", help="Jobs that run at once on this machine.")] = 1,
+    jobs: Annotated[int, options.whole_number(metavar="N", help="Jobs that run at once on this machine.")] = 1,
     launcher: Annotated[str, typer.Option(help="Where jobs run: local, dask or slurm.")] = "local",
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Dask's scheduler, such as tcp://host:8786.")

@@ -18,15 +18,17 @@ app.command("split")(data_split.split)
 
 @app.command()
 def bios(
-    n: Annotated[int, typer.Option("-n", "--number", min=0, help="How many documents.")] = 130_000,
+    n: Annotated[int, options.whole_number("-n", "--number", help="How many documents.")] = 130_000,
     seed: options.Seed = 0,
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")] = None,
     json: options.Json = False,
 ) -> None:
     """Write the embedded corpus of synthetic bios, one a line; with --json one object a line, as in a .jsonl file."""
+    from granular_lm.checks import check_integer
     from granular_lm.corpus.bios import generate_bios
     from granular_lm.files import refuse_existing_file, replaced_file
 
+    check_integer("n", n, least=0)
     lines = (json_line({"text": text}) if json else text for text in generate_bios(n, seed=seed))
     if output is None:
         for line in lines:

@@ -28,8 +28,8 @@ def clean(
         Any,
         typer.Option(parser=names, metavar="KIND,...", help="Put placeholders for urls, emails, handles, phones."),
     ] = None,
-    min_bytes: Annotated[int, typer.Option(metavar="N", help="Drop documents of fewer bytes.")] = 0,
-    max_bytes: Annotated[int | None, typer.Option(metavar="N", help="Drop documents of more bytes.")] = None,
+    min_bytes: Annotated[int, options.whole_number(metavar="N", help="Drop documents of fewer bytes.")] = 0,
+    max_bytes: Annotated[int | None, options.whole_number(metavar="N", help="Drop documents of more bytes.")] = None,
     scripts: Annotated[
         Any,
         typer.Option(parser=names, metavar="NAME,...", help="Keep documents whose letters are mostly Latin, Han, ..."),
@@ -43,18 +43,18 @@ def clean(
         ),
     ] = None,
     min_confidence: Annotated[
-        float, typer.Option(metavar="P", help="Least confidence in the language, from 0 to 1.")
+        float, options.number(metavar="P", help="Least confidence in the language, from 0 to 1.")
     ] = 0.0,
     near: Annotated[
         str, typer.Option(help="Near-duplicates: drop all but the first, keep them with the field group, or off.")
     ] = "drop",
-    threshold: Annotated[float, typer.Option(metavar="J", help="Jaccard similarity of near-duplicates.")] = 0.8,
+    threshold: Annotated[float, options.number(metavar="J", help="Jaccard similarity of near-duplicates.")] = 0.8,
     carry: Annotated[
         list[str] | None, typer.Option(metavar="FIELD", help="Take a field along, such as author; may be repeated.")
     ] = None,
     origin: Annotated[str | None, typer.Option(metavar="TEXT", help="Where it comes from, for the card.")] = None,
     licence: Annotated[str | None, typer.Option(metavar="TEXT", help="How it may be used, for the card.")] = None,
-    jobs: Annotated[int, typer.Option(metavar="N", help="Processes that work at once.")] = 1,
+    jobs: Annotated[int, options.whole_number(metavar="N", help="Processes that work at once.")] = 1,
     field: options.Field = "text",
     column: options.Column = None,
     file_format: options.Format = None,

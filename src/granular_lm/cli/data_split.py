@@ -14,8 +14,8 @@ from granular_lm.cli.reading import how_to_read
 def split(
     data: options.Data,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")],
-    valid: Annotated[float, typer.Option(metavar="SHARE", help="Share of documents for development.")] = 0.05,
-    test: Annotated[float, typer.Option(metavar="SHARE", help="Share of documents for the test.")] = 0.05,
+    valid: Annotated[float, options.number(metavar="SHARE", help="Share of documents for development.")] = 0.05,
+    test: Annotated[float, options.number(metavar="SHARE", help="Share of documents for the test.")] = 0.05,
     seed: options.Seed = 0,
     group_by: Annotated[
         str | None,

@@ -27,6 +27,30 @@ def byte_count(text: str) -> int:
     return round(count)
 
 
+def whole_number(*names: str, **how: Any) -> Any:
+    """Return an option that takes a whole number; ``names`` and ``how`` as for `typer.Option`."""
+    return typer.Option(*names, parser=_whole_number, **{"metavar": "N", **how})
+
+
+def number(*names: str, **how: Any) -> Any:
+    """Return an option that takes a number; ``names`` and ``how`` as for `typer.Option`."""
+    return typer.Option(*names, parser=_number, **{"metavar": "X", **how})
+
+
+def _whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r:.40} is no whole number; write for example 3.") from None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r:.40} is no number; write for example 0.5.") from None
+
+
 def _in_bytes(told: str) -> Any:
     """Return an option that takes a number of bytes."""
     return typer.Option(parser=byte_count, metavar="N", help=told)
@@ -49,27 +73,27 @@ Format = Annotated[
     ),
 ]
 WholeFile = Annotated[bool, typer.Option("--whole-file", help="Read each file as one document.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, whole_number(help="Seed of everything random.")]
 MaxTime = Annotated[
     float | None, typer.Option(parser=duration, metavar="TIME", help="Budget as a time: 90s, 10m, 1h30m.")
 ]
-Epochs = Annotated[float | None, typer.Option(metavar="N", help="Budget as passes over the training documents.")]
+Epochs = Annotated[float | None, number(metavar="N", help="Budget as passes over the training documents.")]
 MaxBytes = Annotated[int | None, _in_bytes("Budget as bytes read: 500k, 5M, 1G.")]
 Preset = Annotated[str, typer.Option(help="Network shape: tiny, small, medium, large, seed, or auto by budget.")]
-EmbeddingDim = Annotated[int | None, typer.Option(metavar="E", help="Width of the embedding, if not the preset's.")]
-HiddenSize = Annotated[int | None, typer.Option(metavar="H", help="Width of the LSTM layers, if not the preset's.")]
-NumLayers = Annotated[int | None, typer.Option(metavar="L", help="Number of LSTM layers, if not the preset's.")]
-Dropout = Annotated[float | None, typer.Option(metavar="P", help="Dropout after each layer, if not the preset's.")]
+EmbeddingDim = Annotated[int | None, whole_number(metavar="E", help="Width of the embedding, if not the preset's.")]
+HiddenSize = Annotated[int | None, whole_number(metavar="H", help="Width of the LSTM layers, if not the preset's.")]
+NumLayers = Annotated[int | None, whole_number(metavar="L", help="Number of LSTM layers, if not the preset's.")]
+Dropout = Annotated[float | None, number(metavar="P", help="Dropout after each layer, if not the preset's.")]
 WeightDropout = Annotated[
-    float | None, typer.Option(metavar="P", help="Share of the recurrent weights dropped, if not the preset's.")
+    float | None, number(metavar="P", help="Share of the recurrent weights dropped, if not the preset's.")
 ]
 TieEmbeddings = Annotated[
     bool | None, typer.Option("--tie-embeddings", help="Use the embedding as the output layer, too; needs E = H.")
 ]
 Optimizer = Annotated[str | None, typer.Option(help="muon (AdamW for all but the LSTM's matrices) or adamw.")]
-LearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of AdamW: 0.028, alone 0.016.")]
-MatrixLearningRate = Annotated[float | None, typer.Option(help="Peak learning rate of Muon: 0.035; auto chooses one.")]
-WeightDecay = Annotated[float | None, typer.Option(help="Weight decay of all matrices: 0.01; auto chooses one.")]
+LearningRate = Annotated[float | None, number(help="Peak learning rate of AdamW: 0.028, alone 0.016.")]
+MatrixLearningRate = Annotated[float | None, number(help="Peak learning rate of Muon: 0.035; auto chooses one.")]
+WeightDecay = Annotated[float | None, number(help="Weight decay of all matrices: 0.01; auto chooses one.")]
 EvalEvery = Annotated[int | None, _in_bytes("Bytes read between two looks at the development loss.")]
 BatchBytes = Annotated[
     int | None, _in_bytes("Bytes that one update reads; by default 1024 to 2048, by the lengths of documents.")

@@ -49,7 +49,7 @@ def pattern(text: str) -> "re.Pattern[str]":
 def sample(
     context: typer.Context,
     model: options.Model,
-    n: Annotated[int, typer.Option("-n", "--number", help="How many strings.")] = 10,
+    n: Annotated[int, options.whole_number("-n", "--number", help="How many strings.")] = 10,
     prompt: Annotated[str, typer.Option(help="What each string begins with.")] = "",
     temperature: Annotated[
         Any,
@@ -59,16 +59,16 @@ def sample(
             help="1 as the model is, lower is safer, 0 takes the likeliest token; several take turns.",
         ),
     ] = "1.0",
-    top_k: Annotated[int | None, typer.Option(help="Draw from this many of the likeliest tokens.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Draw from the fewest tokens with this probability.")] = None,
-    min_p: Annotated[float | None, typer.Option(help="Draw from tokens this likely beside the likeliest.")] = None,
-    typical_p: Annotated[float | None, typer.Option(help="Draw from tokens of typical surprise.")] = None,
-    repetition_penalty: Annotated[float, typer.Option(help="Above 1, tokens a string has become rarer.")] = 1.0,
+    top_k: Annotated[int | None, options.whole_number(help="Draw from this many of the likeliest tokens.")] = None,
+    top_p: Annotated[float | None, options.number(help="Draw from the fewest tokens with this probability.")] = None,
+    min_p: Annotated[float | None, options.number(help="Draw from tokens this likely beside the likeliest.")] = None,
+    typical_p: Annotated[float | None, options.number(help="Draw from tokens of typical surprise.")] = None,
+    repetition_penalty: Annotated[float, options.number(help="Above 1, tokens a string has become rarer.")] = 1.0,
     max_bytes: Annotated[
         int | None,
-        typer.Option(help="Cut a string at this many bytes: 200, or 100 more than the prompt or --min-bytes."),
+        options.whole_number(help="Cut a string at this many bytes: 200, or 100 more than the prompt or --min-bytes."),
     ] = None,
-    min_bytes: Annotated[int, typer.Option(help="Do not end a string before this many bytes.")] = 0,
+    min_bytes: Annotated[int, options.whole_number(help="Do not end a string before this many bytes.")] = 0,
     ban: Annotated[
         list[str] | None, typer.Option(metavar="TEXT", help="A string that must not occur; may be repeated.")
     ] = None,
@@ -78,12 +78,12 @@ def sample(
     accept: Annotated[
         Any, typer.Option(parser=pattern, metavar="REGEX", help="Keep strings in which this is found.")
     ] = None,
-    max_draws: Annotated[int, typer.Option(help="How often to draw for a string that is accepted.")] = 100,
+    max_draws: Annotated[int, options.whole_number(help="How often to draw for a string that is accepted.")] = 100,
     novel: Annotated[bool, typer.Option("--novel", help="Keep strings that are no training document.")] = False,
     valid_utf8: Annotated[bool, typer.Option(help="Draw valid UTF-8 alone.")] = True,
     errors: Annotated[str, typer.Option(help="What invalid bytes look like: replace or space.")] = "replace",
     most_likely: Annotated[bool, typer.Option("--most-likely", help="The likeliest strings, by beam search.")] = False,
-    seed: Annotated[int | None, typer.Option(help="The same seed gives the same strings.")] = None,
+    seed: Annotated[int | None, options.whole_number(help="The same seed gives the same strings.")] = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print each character as soon as it is certain.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Colour each character by its bits.")] = False,
     interactive: Annotated[bool, typer.Option("--interactive", help="Write together: choose, type, or draw.")] = False,

@@ -61,11 +61,11 @@ def train(
     batch_bytes: options.BatchBytes = None,
     window_bytes: options.WindowBytes = None,
     accumulate: Annotated[
-        int | None, typer.Option(metavar="N", help="Parts that each batch is read in, to save memory.")
+        int | None, options.whole_number(metavar="N", help="Parts that each batch is read in, to save memory.")
     ] = None,
     eval_every: options.EvalEvery = None,
     patience: Annotated[
-        int | None, typer.Option(metavar="N", help="Stop after so many looks without a lower development loss.")
+        int | None, options.whole_number(metavar="N", help="Stop after so many looks without a lower development loss.")
     ] = None,
     precision: options.Precision = None,
     seed: options.Seed = 0,
