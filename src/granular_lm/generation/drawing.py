@@ -179,12 +179,11 @@ class Drawing:
     def _cut(self, string: int) -> None:
         """Take back the tokens of a string that do not fit, and those of a character that is not whole without them."""
         prompt, cover, codec = self._prefix.data, self._cover(string), self._rules.codec
-        ids, given, most = self.ids(string), len(cover.ids), self._rules.max_bytes
+        ids, given = self.ids(string), len(cover.ids)
         kept = len(ids) - (len(ids) > given)  # the last one drawn is the only one that does not fit
         while kept > given and self._is_in_character(codec.decode_bytes(ids[max(0, kept - 3) : kept])):
             kept -= 1
-        data = codec.decode_bytes(ids[:kept])
-        if kept == given and (len(data) > most or self._is_in_character(data)):
+        if kept == given and not self._may_end_with(codec.decode_bytes(ids[:kept])):
             if self._is_in_character(prompt):
                 kept = self._cut_in_token(string, ids)
             else:
@@ -202,6 +201,10 @@ class Drawing:
             end for end in range(most, len(self._prefix.data), -1) if not self._is_in_character(data[:end])
         )
         return sum(start < end for start, _ in self._rules.codec.byte_spans(ids))
+
+    def _may_end_with(self, data: bytes) -> bool:
+        """Whether a string that is cut may be these bytes."""
+        return len(data) <= self._rules.max_bytes and not self._is_in_character(data)
 
     def _is_in_character(self, data: bytes) -> bool:
         """Whether a string that has to be valid UTF-8 ends inside of a character."""

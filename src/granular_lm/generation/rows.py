@@ -30,9 +30,14 @@ class Rows:
         return np.atleast_1d(self._num_bytes)
 
     def factors(self) -> NDArray[np.float32]:
-        """Return 1 for each token that may follow and 0 for the others, shape (B, V); it is not to be changed."""
-        rules = self._rules
-        factors = rules.constraint.weights[self._states]
+        """Return 1 for each token that may follow and 0 for the others; it is not to be changed.
+
+        Its shape is (B, V), or (1, V) where all strings are in one state, as they mostly are between characters.
+        """
+        rules, states = self._rules, self._states
+        if isinstance(states, np.ndarray) and len(states) and (states == states[0]).all():
+            states = states[0]
+        factors = rules.constraint.weights[states]
         if rules.options.min_bytes:
             factors = factors * self._is_long_enough()
         return factors if factors.ndim == 2 else factors[None]

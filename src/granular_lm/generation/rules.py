@@ -104,7 +104,7 @@ class Rules:
 
         Args:
             logits: The model's, shape (B, V); the largest of each string is taken off, in place.
-            factors: Which tokens may follow, 1 or 0, shape (B, V).
+            factors: Which tokens may follow, 1 or 0, shape (B, V) or (1, V).
             uniforms: Random numbers from 0 to 1, shape (B,).
             step: How many tokens have been drawn before.
             is_seen: Which tokens the strings already have, shape (B, V), if the strategy asks for it.

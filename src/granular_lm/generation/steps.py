@@ -50,7 +50,7 @@ class Steps:
 
         Args:
             strings: Which, shape (B,): a string that is missing once is never there again.
-            draws: What was drawn; kept for a while and changed, not copied.
+            draws: What was drawn; kept for a while, not copied.
         """
         self._waiting.append((strings, draws))
         self._num_rows += len(strings)
@@ -68,8 +68,11 @@ class Steps:
         *every, every_changed = zip(*every_draws, strict=True)
         strings, ids, logits, weights, allowed = map(_joined, (every_strings, *every))
         totals = weights.sum(axis=-1, dtype=np.float64)
-        np.maximum(logits, np.finfo(logits.dtype).min, out=logits)  # 0 · log 0 is 0
-        expected = np.vecdot(weights, logits) / totals
+        with np.errstate(invalid="ignore"):
+            sums = np.vecdot(weights, logits)
+        if np.isnan(sums).any():  # 0 · log 0 is 0
+            sums = np.vecdot(weights, np.maximum(logits, np.finfo(logits.dtype).min))
+        expected = sums / totals
         of_ids = logits[np.arange(len(ids)), ids].astype(np.float64)
         steps = np.empty(len(ids), dtype=STEP)
         steps["id"] = ids
@@ -92,7 +95,7 @@ class Steps:
         while self._num_worked_out > len(self._table):
             self._table = np.concatenate([self._table, np.empty_like(self._table)])
         self._table[rows, strings] = steps
-        np.maximum.at(self._num_steps, strings, rows + 1)
+        self._num_steps[strings] = rows + 1  # where a string is there several times, the last one stays
 
     def _put_changed(self, sampling_log_probs: NDArray[np.float64]) -> None:
         """Put in the probabilities of what was not drawn from the model as it is."""
