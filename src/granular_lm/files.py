@@ -34,7 +34,7 @@ def new_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     is_mount = os.path.ismount(target)
     place = target if is_mount else target.parent
     with (
-        _errors_naming(target),
+        errors_naming(target),
         tempfile.TemporaryDirectory(prefix=_prefix(target), dir=place, ignore_cleanup_errors=True) as made,
     ):
         work = Path(made) / target.name
@@ -134,7 +134,7 @@ def replaced_file(target: Path, *, is_forced_to_disk: bool = False) -> Iterator[
             power cut leaves a file that is cut short.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _errors_naming(target):
+    with errors_naming(target):
         handle, name = tempfile.mkstemp(prefix=_prefix(target), dir=target.parent)
         os.close(handle)
         temporary = Path(name)
@@ -150,7 +150,7 @@ def replaced_file(target: Path, *, is_forced_to_disk: bool = False) -> Iterator[
 
 
 @contextmanager
-def _errors_naming(target: Path) -> Iterator[None]:
+def errors_naming(target: Path) -> Iterator[None]:
     """Let errors name ``target`` in place of what is temporary beside or in it, which nobody has asked for.
 
     Those for want of room name nothing by themselves.

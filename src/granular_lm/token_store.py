@@ -17,6 +17,7 @@ from granular_lm.codecs.base import EncodedDocuments
 from granular_lm.codecs.excerpts import difference
 from granular_lm.corpus.stream import DocumentsDigest, in_chunks
 from granular_lm.errors import CorpusError, LossyCodecError
+from granular_lm.files import errors_naming
 from granular_lm.mapped import ArrayWriter, OffsetsWriter, map_array, release_pages
 from granular_lm.text import to_bytes
 
@@ -58,6 +59,7 @@ class TokenStore:
         folder.mkdir(parents=True, exist_ok=True)
         digest, check, dtype = DocumentsDigest(), LosslessCheck(codec), stored_type(codec)
         with (
+            errors_naming(folder),
             ArrayWriter(folder / IDS_FILE, dtype) as ids,
             OffsetsWriter(folder / OFFSETS_FILE) as offsets,
             ArrayWriter(folder / NUM_BYTES_FILE, np.int64) as num_bytes,

@@ -1,5 +1,7 @@
 """Documents on disk: the same strings, in any order of reading."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +95,17 @@ def test_a_mask_of_another_length_is_refused(tmp_path: Path) -> None:
     """A mask says something of each document."""
     with pytest.raises(OptionError, match=r"shape \(2,\) does not fit 3 documents"):
         DocumentStore.write(["a", "b", "c"], tmp_path).where(np.ones(2, dtype=np.bool_))
+
+
+def test_want_of_room_names_the_folder(tmp_path: Path) -> None:
+    """By itself it names nothing, and who reads it would not know where to make room."""
+    program = (
+        "import resource, sys; from pathlib import Path; from granular_lm.corpus.store import DocumentStore\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    DocumentStore.write(['x' * 5000], Path(sys.argv[1]))\n"
+        "except OSError as error:\n"
+        "    print(error.filename)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{tmp_path}\n", "")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from granular_lm.corpus.stream import in_chunks
 from granular_lm.errors import OptionError
+from granular_lm.files import errors_naming
 from granular_lm.mapped import ArrayWriter, OffsetsWriter, map_array, release_pages
 from granular_lm.text import to_bytes, to_text
 
@@ -48,6 +49,7 @@ class DocumentStore(Sequence[str]):
         """Write documents into ``folder``, a thousand at a time, over what an earlier store left there."""
         folder.mkdir(parents=True, exist_ok=True)
         with (
+            errors_naming(folder),
             ArrayWriter(folder / DOCUMENTS_FILE, np.uint8) as data,
             OffsetsWriter(folder / OFFSETS_FILE) as offsets,
         ):
