@@ -44,7 +44,7 @@ def check_number(name: str, value: object, accepted: str, *, within: Callable[[f
         granular_lm.errors.OptionError: rate='0.1' is not accepted; give a number above 0.
     """
     if isinstance(value, bool) or not isinstance(value, Real) or not _is_within(value, within):
-        finite = ", not an endless one" if value in (math.inf, -math.inf) else ""
+        finite = ", not an endless one" if isinstance(value, Real) and value in (math.inf, -math.inf) else ""
         raise OptionError(f"{name}={value!r} is not accepted; give {accepted}{finite}.")
 
 

@@ -194,3 +194,10 @@ def test_options_out_of_range_are_refused(options: dict[str, object]) -> None:
     [(name, value)] = options.items()
     with pytest.raises(OptionError, match=re.escape(f"{name}={value!r}")):
         Strategy(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [np.array([0.5, 0.7]), [0.5], "0.5", np.inf, np.nan])
+def test_what_is_no_share_is_refused_in_a_line(value: object) -> None:
+    """Whatever it is, an array too."""
+    with pytest.raises(OptionError, match=r"^top_p=.* is not accepted; give a number above 0, at most 1"):
+        Strategy(top_p=value)  # type: ignore[arg-type]
