@@ -6,6 +6,7 @@ out of it beforehand, so whatever is drawn can be finished.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,6 @@ class Constraint:
         is_allowed: Whether a token may follow, shape (states, V).
         weights: The same as factors, 1 or 0, float32.
         may_end: Whether a string may end in a state, shape (states,): the stop may follow, a limit may cut.
-        most_bytes: How many bytes may follow a state at most, shape (states,); None if there is no end to it in any.
     """
 
     start: int
@@ -41,7 +41,6 @@ class Constraint:
     is_allowed: NDArray[np.bool_]
     weights: NDArray[np.float32]
     may_end: NDArray[np.bool_]
-    most_bytes: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, codec: Codec, prompt: bytes, *, valid_utf8: bool, ban: Sequence[bytes] = ()) -> "Constraint":
@@ -64,8 +63,7 @@ class Constraint:
         after_prompt = start * len(banned) + run(banned, prompt)
         table, states = _product(utf8, banned, is_end, after_prompt)
         may_end = np.append(states // len(banned) == BETWEEN_CHARACTERS, False)
-        table = _trimmed(table, may_end)
-        constraint = replace(_over_tokens(codec, table, may_end), most_bytes=_most_bytes(table, may_end))
+        constraint = _over_tokens(codec, _trimmed(table, may_end), may_end)
         start = int(np.searchsorted(states, after_prompt))
         if not constraint.is_allowed[start].any():
             raise OptionError(f"the {len(ban)} strings of ban=... leave nothing that may follow the prompt; ban fewer.")
@@ -78,8 +76,25 @@ class Constraint:
     def allows(self, extra: bytes, *, more: int = 0) -> bool:
         """Whether bytes may follow the prompt, and so many more after them."""
         state = self.state_after(extra)
-        has_room = self.most_bytes is None or self.most_bytes[state] >= more
+        has_room = more <= 0 or self.most_bytes is None or self.most_bytes[state] >= more
         return state != len(self.next_state) - 1 and bool(has_room)
+
+    @cached_property
+    def most_bytes(self) -> NDArray[np.int64] | None:
+        """How many bytes may follow each state at most, `GONE` where none may end; None if none has an end."""
+        table = self.next_state
+        goes_on = np.arange(len(table)) < len(table) - 1
+        while (fewer := goes_on & goes_on[table].any(axis=1)).sum() < goes_on.sum():
+            goes_on = fewer
+        if goes_on[:-1].all():
+            return None
+        most = np.where(goes_on, ENDLESS, np.where(self.may_end, 0, GONE))
+        while True:
+            after = most[table].max(axis=1)
+            longer = np.where(goes_on | (after == GONE), most, np.maximum(most, after + 1))
+            if (longer == most).all():
+                return most
+            most = longer
 
 
 def _valid_utf8(codec: Codec) -> Constraint:
@@ -130,19 +145,3 @@ def _trimmed(table: States, may_end: NDArray[np.bool_]) -> States:
     while (more := lives | lives[table].any(axis=1)).sum() > lives.sum():
         lives = more
     return np.where(lives[table], table, np.int32(len(table) - 1))
-
-
-def _most_bytes(table: States, may_end: NDArray[np.bool_]) -> NDArray[np.int64] | None:
-    """Return how many bytes may follow each state at most, `GONE` where none may end; None if none has an end."""
-    goes_on = np.arange(len(table)) < len(table) - 1
-    while (fewer := goes_on & goes_on[table].any(axis=1)).sum() < goes_on.sum():
-        goes_on = fewer
-    if goes_on[:-1].all():
-        return None
-    most = np.where(goes_on, ENDLESS, np.where(may_end, 0, GONE))
-    while True:
-        after = most[table].max(axis=1)
-        longer = np.where(goes_on | (after == GONE), most, np.maximum(most, after + 1))
-        if (longer == most).all():
-            return most
-        most = longer
