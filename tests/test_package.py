@@ -51,6 +51,20 @@ def test_sampling_and_scoring_import_no_torch() -> None:
     )
 
 
+def test_a_command_imports_no_other_command() -> None:
+    """Nor does typer prepare their options: both take time that every command would wait for."""
+    program = (
+        "import sys, granular_lm.cli as cli\n"
+        "try:\n"
+        "    cli.main(['sample', 'bios-byte', '-n', '1', '--seed', '1'])\n"
+        "except SystemExit:\n"
+        "    names = ('train', 'compare', 'collect', 'data', 'codec')\n"
+        "    print([name for name in names if f'granular_lm.cli.{name}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_every_error_is_also_a_builtin_that_people_catch() -> None:
     """One root, and below it nothing that is ours alone."""
     for name, kind in vars(errors).items():

@@ -28,13 +28,13 @@ def warn_about(model: "LanguageModel", max_time: float | None, *, can_go_on: boo
         can_go_on: Whether there is a checkpoint of a run that did not come to its end.
     """
     about = model.training
+    options = {name: f"--{name.replace('_', '-')}" for name in about["options"]}
     if about["ended"] != "budget":
         how = "was interrupted" if about["ended"] == "interrupted" else f"ended {about['ended'].rstrip('.')}"
-        options = {name: f"--{name.replace('_', '-')}" for name in about["options"]}
         warn(as_typed(f"training {how}; the best weights are kept.", options))
     if "base" in about and not about["best_update"]:
         rates = {name: rate for name, rate in about["options"].items() if name.endswith("learning_rate") and rate}
-        lower = " ".join(f"--{name.replace('_', '-')} {rate / 10:g}" for name, rate in rates.items())
+        lower = " ".join(f"{options[name]} {rate / 10:g}" for name, rate in rates.items())
         warn(f"no update made the model better than the one it began with, which is kept; try {lower}")
     if shared := about["valid_documents_trained_on"]:
         warn(
