@@ -218,6 +218,19 @@ def test_frequencies_are_the_models_probabilities(bigram_model) -> None:  # type
         assert abs(counts[text] - 4000 * p) < 5 * math.sqrt(4000 * p * (1 - p)), text
 
 
+@pytest.mark.parametrize("count", [1, 3, 300])
+def test_what_is_masked_is_told_however_little_it_is(bigram_model, count: int) -> None:  # type: ignore[no-untyped-def]
+    """It is summed by itself, not left over from a subtraction; where all is allowed it is nothing at all."""
+    table = np.zeros((257, 257))
+    table[[256, 97]] = [[{97: 0.75, 256: 0.25, 0x80: 1e-13}.get(token, 0.0) for token in range(257)]] * 2
+    generator = Generator(bigram_model(ByteCodec(), table))
+    for sample in generator.sample_batch(count, seed=4):
+        np.testing.assert_allclose(sample.masked, 1e-13, rtol=1e-5)
+    for sample in generator.sample_batch(count, seed=4, valid_utf8=False):
+        assert not sample.masked.any()
+        assert sample.sampling_log_probs.tolist() == sample.log_probs.tolist()
+
+
 def test_a_sample_as_json(generator: Generator) -> None:
     """to_dict holds what --json prints, all of it JSON."""
     import json

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import Any, ClassVar, Self, TypeVar, final
 
 import numpy as np
@@ -156,8 +157,8 @@ class Codec(ABC):
     @final
     def byte_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
         """Return where in the decoded bytes each id stands, as (start, end)."""
-        ends = np.cumsum(self.token_lengths[list(ids)]).tolist()
-        return list(zip([0, *ends], ends, strict=False))
+        lengths = map(len, map(self._token_table.__getitem__, ids))
+        return list(pairwise(accumulate(lengths, initial=0)))
 
     @final
     @cached_property

@@ -10,7 +10,7 @@ from granular_lm.generation.prompts import Cover, Prefix
 from granular_lm.generation.rows import Rows
 from granular_lm.generation.rules import STOP_LENGTH, Rules
 from granular_lm.generation.sample import EndedBy, Sample, decoded, novelty
-from granular_lm.generation.steps import Steps
+from granular_lm.generation.steps import Figures, Steps
 from granular_lm.scoring import StepModel, read_from
 
 UNIFORMS_AT_ONCE = 64
@@ -77,7 +77,7 @@ class Drawing:
 
     def ids(self, string: int) -> list[int]:
         """Return the tokens of a string as it stands, the stop not."""
-        drawn: list[int] = self._steps.of(string)["id"].tolist()
+        drawn = self._steps.ids(string)
         if self._endings[string] == "stop":
             drawn.pop()
         return self._cover(string).ids + drawn[: self._kept.get(string)]
@@ -96,25 +96,34 @@ class Drawing:
         ended_by = self._endings[string]
         if ended_by is None:
             raise ValueError(f"string {string} is still being drawn")
-        codec, cover, ids = self._rules.codec, self._cover(string), self.ids(string)
+        codec, ids = self._rules.codec, self.ids(string)
         data, spans = self._data_of(string, ids), codec.byte_spans(ids)
         if spans and spans[-1][1] > len(data):  # as the last tokens of one that was cut may
             spans = [(min(start, len(data)), min(end, len(data))) for start, end in spans]
-        given = len(cover.ids)
-        steps = self._steps.of(string)[: len(ids) - given + (ended_by == "stop")]
-        cover_log_prob, cover_masked = self._cover_log_probs[string], self._cover_masked[string]
+        figures = self._figures(string, len(ids) + (ended_by == "stop"))
         return Sample(
             text=decoded(data, self._rules.options.errors),
             data=data,
             ids=ids,
-            log_probs=np.concatenate([cover.log_probs, steps["log_prob"]]),
-            sampling_log_probs=np.concatenate([_last(given, cover_log_prob), steps["sampling_log_prob"]]),
-            entropies=np.concatenate([cover.entropies, steps["entropy"]]),
-            masked=np.concatenate([_last(given, cover_masked), steps["masked"]]),
+            log_probs=figures.log_probs,
+            sampling_log_probs=figures.sampling_log_probs,
+            entropies=figures.entropies,
+            masked=figures.masked,
             byte_spans=[*spans, (len(data), len(data))] if ended_by == "stop" else spans,
             ended_by=ended_by,
             novelty=novelty(data, documents),
         )
+
+    def _figures(self, string: int, count: int) -> Figures:
+        """Return the figures of the first steps of a string, those that cover the prompt first of all."""
+        cover = self._cover(string)
+        given = np.zeros((len(Figures._fields), len(cover.ids)))
+        of_cover = Figures(*given)
+        of_cover.log_probs[:], of_cover.entropies[:] = cover.log_probs, cover.entropies
+        of_cover.sampling_log_probs[-1:] = self._cover_log_probs[string]
+        of_cover.masked[-1:] = self._cover_masked[string]
+        drawn = self._steps.figures(string, count - len(cover.ids))
+        return Figures(*np.concatenate([given, drawn], axis=1))
 
     def _data_of(self, string: int, ids: list[int]) -> bytes:
         data = self._rules.codec.decode_bytes(ids)[: self._num_bytes.get(string)]
@@ -218,10 +227,3 @@ class Drawing:
             self._uniforms = np.stack([stream.random(UNIFORMS_AT_ONCE) for stream in streams], axis=1)
         uniforms: NDArray[np.float64] = self._uniforms[position]
         return uniforms
-
-
-def _last(count: int, value: float) -> NDArray[np.float64]:
-    """Return ``count`` zeros, the last of them replaced by a value."""
-    numbers = np.zeros(count)
-    numbers[-1:] = value
-    return numbers

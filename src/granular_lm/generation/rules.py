@@ -30,6 +30,7 @@ class Draws(NamedTuple):
         ids: The tokens, shape (B,).
         logits: The model's less the largest of each string, shape (B, V).
         weights: The exponentials of those, shape (B, V).
+        factors: Which tokens were allowed, 1 or 0, shape (B, V) or (1, V).
         allowed: Sum of the weights of all tokens that were allowed, shape (B,).
         sampling_log_probs: Natural logarithm of each token's probability as drawn; None if that is the model's among
             what was allowed. Shape (B,).
@@ -38,6 +39,7 @@ class Draws(NamedTuple):
     ids: NDArray[np.int64]
     logits: Numbers
     weights: Numbers
+    factors: NDArray[np.float32]
     allowed: Numbers
     sampling_log_probs: Numbers | None
 
@@ -118,12 +120,12 @@ class Rules:
         if self._is_plain:
             ids, allowed = draw(left, uniforms)
             if _least(allowed) > 0:  # else too small a number, or none at all
-                return Draws(ids, logits, weights, allowed, None)
+                return Draws(ids, logits, weights, factors, allowed, None)
         else:
             allowed = left.sum(axis=-1, dtype=np.float64)
         changed = self._changed(logits, factors > 0, step=step, is_seen=is_seen)
         ids, _ = draw(np.exp(changed), uniforms)
-        return Draws(ids, logits, weights, allowed, changed[np.arange(len(ids)), ids])
+        return Draws(ids, logits, weights, factors, allowed, changed[np.arange(len(ids)), ids])
 
     def draw_covers(self, prefix: Prefix, uniforms: Numbers) -> Covers:
         """Draw a cover of the prompt for each random number; the strategy is applied to covers as it is to tokens."""

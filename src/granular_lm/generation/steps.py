@@ -6,29 +6,33 @@ at a time: for one string alone that is some hundreds of steps at once.
 
 import math
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from granular_lm.generation.rules import Draws
+from granular_lm.generation.rules import Draws, Numbers
 
 ROWS_AT_ONCE = 256
 STEPS_AT_FIRST = 64
-ROUNDING = 1e-9
-"""Sums in another order are off by less; so little is no share that was masked."""
 
 Number = TypeVar("Number", bound=np.generic)
 
-STEP = np.dtype(
-    [
-        ("id", np.int32),
-        ("log_prob", np.float64),
-        ("sampling_log_prob", np.float64),
-        ("entropy", np.float64),
-        ("masked", np.float64),
-    ]
-)
+
+class Figures(NamedTuple):
+    """What is told of steps, each array of shape (steps,).
+
+    Attributes:
+        log_probs: Natural logarithm of the token's probability under the model.
+        sampling_log_probs: The same under the distribution that it was drawn from.
+        entropies: Entropy of the model's distribution, in bits.
+        masked: Share of the model's probability that was not allowed.
+    """
+
+    log_probs: NDArray[np.float64]
+    sampling_log_probs: NDArray[np.float64]
+    entropies: NDArray[np.float64]
+    masked: NDArray[np.float64]
 
 
 class Steps:
@@ -39,7 +43,8 @@ class Steps:
     """
 
     def __init__(self, num_strings: int) -> None:
-        self._table = np.empty((STEPS_AT_FIRST, num_strings), dtype=STEP)
+        self._ids = np.empty((STEPS_AT_FIRST, num_strings), dtype=np.int32)
+        self._figures = np.empty((len(Figures._fields), *self._ids.shape))
         self._num_steps = np.zeros(num_strings, dtype=np.int64)
         self._waiting: list[tuple[NDArray[np.int64], Draws]] = []
         self._num_rows = 0  # that wait
@@ -57,54 +62,79 @@ class Steps:
         if self._num_rows >= ROWS_AT_ONCE:
             self._work_out()
 
-    def of(self, string: int) -> NDArray[np.void]:
-        """Return the steps of one string, a structured array of type `STEP`."""
-        if self._waiting:
-            self._work_out()
-        return self._table[: self._num_steps[string], string]
+    def ids(self, string: int) -> list[int]:
+        """Return the tokens drawn for a string."""
+        self._work_out()
+        ids: list[int] = self._ids[: self._num_steps[string], string].tolist()
+        return ids
+
+    def figures(self, string: int, count: int) -> NDArray[np.float64]:
+        """Return the first steps of a string, a row for each field of `Figures`; it is not to be kept or changed."""
+        self._work_out()
+        return self._figures[:, :count, string]
 
     def _work_out(self) -> None:
+        """Empty what waits into the table."""
+        if not self._waiting:
+            return
         every_strings, every_draws = zip(*self._waiting, strict=True)
-        *every, every_changed = zip(*every_draws, strict=True)
-        strings, ids, logits, weights, allowed = map(_joined, (every_strings, *every))
-        totals = weights.sum(axis=-1, dtype=np.float64)
-        with np.errstate(invalid="ignore"):
-            sums = np.vecdot(weights, logits)
-        if np.isnan(sums).any():  # 0 · log 0 is 0
-            sums = np.vecdot(weights, np.maximum(logits, np.finfo(logits.dtype).min))
-        expected = sums / totals
-        of_ids = logits[np.arange(len(ids)), ids].astype(np.float64)
-        steps = np.empty(len(ids), dtype=STEP)
-        steps["id"] = ids
-        steps["log_prob"] = of_ids - np.log(totals)
-        with np.errstate(divide="ignore"):  # where all that is allowed is too small a number
-            steps["sampling_log_prob"] = of_ids - np.log(allowed)
-        if any(changed is not None for changed in every_changed):
-            self._put_changed(steps["sampling_log_prob"])
-        steps["entropy"] = (np.log(totals) - expected) / math.log(2)
-        masked = 1 - allowed / totals
-        steps["masked"] = np.where(masked > ROUNDING, masked, 0.0)
-        self._put(strings, steps)
+        strings, rows = _joined(every_strings), self._rows()
+        self._ids[rows, strings] = _joined([draws.ids for draws in every_draws])
+        self._figures[:, rows, strings] = _figures(every_draws)
+        self._num_steps[strings] = rows + 1  # where a string is there several times, the last one stays
         self._waiting, self._num_rows = [], 0
 
-    def _put(self, strings: NDArray[np.int64], steps: NDArray[np.void]) -> None:
-        """Put steps where they belong: whatever string is left has as many as there were."""
-        rows = np.repeat(np.arange(len(self._waiting)), [len(strings) for strings, _ in self._waiting])
-        rows += self._num_worked_out
+    def _rows(self) -> NDArray[np.int64]:
+        """Make room for what waits and return where it belongs: whatever string is left has as many as there were."""
+        first = self._num_worked_out
         self._num_worked_out += len(self._waiting)
-        while self._num_worked_out > len(self._table):
-            self._table = np.concatenate([self._table, np.empty_like(self._table)])
-        self._table[rows, strings] = steps
-        self._num_steps[strings] = rows + 1  # where a string is there several times, the last one stays
+        while self._num_worked_out > len(self._ids):
+            self._ids = np.concatenate([self._ids, np.empty_like(self._ids)])
+            self._figures = np.concatenate([self._figures, np.empty_like(self._figures)], axis=1)
+        return np.repeat(np.arange(first, self._num_worked_out), [len(strings) for strings, _ in self._waiting])
 
-    def _put_changed(self, sampling_log_probs: NDArray[np.float64]) -> None:
-        """Put in the probabilities of what was not drawn from the model as it is."""
-        start = 0
-        for _, draws in self._waiting:
-            rows = slice(start, start + len(draws.ids))
-            start = rows.stop
-            if draws.sampling_log_probs is not None:
-                sampling_log_probs[rows] = draws.sampling_log_probs
+
+def _figures(every_draws: Sequence[Draws]) -> Figures:
+    """Return the figures of steps, one behind the other."""
+    every_ids, every_logits, every_weights, every_factors, every_allowed, every_changed = zip(*every_draws, strict=True)
+    ids, logits, weights, allowed = map(_joined, (every_ids, every_logits, every_weights, every_allowed))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        removed = np.vecdot(weights, 1 - _joined(_widened(every_factors, every_weights)))
+        totals = allowed + removed
+        expected = np.vecdot(weights, logits) / totals
+        if np.isnan(expected).any():  # 0 · log 0 is 0
+            expected = np.vecdot(weights, np.maximum(logits, np.finfo(logits.dtype).min)) / totals
+        of_ids = logits[np.arange(len(ids)), ids].astype(np.float64)
+        sampling_log_probs = of_ids - np.log(allowed)  # which may be too small a number
+    if any(changed is not None for changed in every_changed):
+        _put_changed(sampling_log_probs, every_draws)
+    log_totals = np.log(totals)
+    return Figures(
+        log_probs=of_ids - log_totals,
+        sampling_log_probs=sampling_log_probs,
+        entropies=(log_totals - expected) / math.log(2),
+        masked=removed / totals,
+    )
+
+
+def _put_changed(sampling_log_probs: NDArray[np.float64], every_draws: Sequence[Draws]) -> None:
+    """Put in the probabilities of what was not drawn from the model as it is."""
+    start = 0
+    for draws in every_draws:
+        rows = slice(start, start + len(draws.ids))
+        start = rows.stop
+        if draws.sampling_log_probs is not None:
+            sampling_log_probs[rows] = draws.sampling_log_probs
+
+
+def _widened(every_factors: Sequence[Numbers], every_weights: Sequence[Numbers]) -> Sequence[Numbers]:
+    """Return the factors with a row for each string, where those of several steps are to be joined."""
+    if len(every_factors) == 1:
+        return every_factors
+    return [
+        factors if len(factors) == len(weights) else factors.repeat(len(weights), axis=0)
+        for factors, weights in zip(every_factors, every_weights, strict=True)
+    ]
 
 
 def _joined(arrays: Sequence[NDArray[Number]]) -> NDArray[Number]:

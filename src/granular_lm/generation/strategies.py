@@ -196,12 +196,12 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
     first = chosen * BLOCK
     places = (rows * size + first)[:, None] + np.arange(BLOCK)  # the last block's may lie in the next row
     is_above = weights.ravel().take(places, mode="clip").cumsum(axis=-1, dtype=np.float64) > thresholds[:, None]
-    drawn = first + is_above.argmax(axis=-1)
-    is_drawn = is_above.any(axis=-1) & (drawn < size)
-    if not is_drawn.all():  # where rounding lets no sum exceed the threshold, the last token of the block with a weight
-        for row in np.flatnonzero(~is_drawn & (wholes > 0)):
-            block = weights[row, first[row] : first[row] + BLOCK]
-            drawn[row] = first[row] + np.flatnonzero(block)[-1]
+    within = is_above.argmax(axis=-1)
+    drawn = first + within
+    is_drawn = is_above[rows, within] & (drawn < size)
+    if not is_drawn.all():  # where rounding lets no sum exceed the threshold
+        for row in np.flatnonzero(~is_drawn):
+            drawn[row : row + 1], _ = draw(weights[row : row + 1], uniforms[row : row + 1])
     return drawn, wholes
 
 
