@@ -218,6 +218,21 @@ def test_frequencies_are_the_models_probabilities(bigram_model) -> None:  # type
         assert abs(counts[text] - 4000 * p) < 5 * math.sqrt(4000 * p * (1 - p)), text
 
 
+@pytest.mark.parametrize("count", [1, 50])
+@pytest.mark.parametrize("shift", [-100.0, -40.0, 40.0, 70.0, 100.0])
+def test_where_logits_have_their_zero_does_not_matter(
+    random_model: Callable[..., LanguageModel], count: int, shift: float
+) -> None:
+    """Exponentials that are too large or too small a number are never taken."""
+    model, shifted = random_model(ByteCodec()), random_model(ByteCodec())
+    shifted.weights["head.bias"] += np.float32(shift)
+    samples, expected = (Generator(each).sample_batch(count, seed=5) for each in (shifted, model))
+    for sample, other in zip(samples, expected, strict=True):
+        assert sample.data == other.data
+        for name in ("log_probs", "sampling_log_probs", "entropies", "masked"):
+            np.testing.assert_allclose(getattr(sample, name), getattr(other, name), rtol=1e-3)
+
+
 @pytest.mark.parametrize("count", [1, 3, 300])
 def test_what_is_masked_is_told_however_little_it_is(bigram_model, count: int) -> None:  # type: ignore[no-untyped-def]
     """It is summed by itself, not left over from a subtraction; where all is allowed it is nothing at all."""

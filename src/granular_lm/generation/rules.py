@@ -18,6 +18,11 @@ Numbers = NDArray[np.floating]
 Integers = NDArray[np.integer] | np.integer
 """One number for each string; for a single string a number that is no array, which is several times as quick."""
 
+MOST, LEAST = 60.0, 1e-10
+"""Up to which largest logit, and from which sum of what is allowed, exponentials are used as they are.
+
+No sum of them is too large a number then, and none that matters is too small a one.
+"""
 
 STOP_LENGTH = 2**40
 """Counted as the bytes of the stop: so one look at the length tells that a string is too long or has ended."""
@@ -28,7 +33,7 @@ class Draws(NamedTuple):
 
     Attributes:
         ids: The tokens, shape (B,).
-        logits: The model's less the largest of each string, shape (B, V).
+        logits: The model's, less the largest of each string where exponentials need that, shape (B, V).
         weights: The exponentials of those, shape (B, V).
         factors: Which tokens were allowed, 1 or 0, shape (B, V) or (1, V).
         allowed: Sum of the weights of all tokens that were allowed, shape (B,).
@@ -105,7 +110,7 @@ class Rules:
         Leaving out what does not fit would make strings that end just before the limit too frequent.
 
         Args:
-            logits: The model's, shape (B, V); the largest of each string is taken off, in place.
+            logits: The model's, shape (B, V); the largest of each string may be taken off, in place.
             factors: Which tokens may follow, 1 or 0, shape (B, V) or (1, V).
             uniforms: Random numbers from 0 to 1, shape (B,).
             step: How many tokens have been drawn before.
@@ -114,15 +119,14 @@ class Rules:
         Raises:
             OptionError: A string has nothing left that may follow.
         """
-        logits -= _largest(logits)
-        weights = np.exp(logits)
-        left = weights * factors
-        if self._is_plain:
-            ids, allowed = draw(left, uniforms)
-            if _least(allowed) > 0:  # else too small a number, or none at all
+        if self._is_plain and logits.item(logits.argmax()) < MOST:
+            weights = np.exp(logits)
+            ids, allowed = draw(weights * factors, uniforms)
+            if _least(allowed) > LEAST:
                 return Draws(ids, logits, weights, factors, allowed, None)
-        else:
-            allowed = left.sum(axis=-1, dtype=np.float64)
+        logits -= logits.max(axis=-1, keepdims=True)
+        weights = np.exp(logits)
+        allowed = (weights * factors).sum(axis=-1, dtype=np.float64)
         changed = self._changed(logits, factors > 0, step=step, is_seen=is_seen)
         ids, _ = draw(np.exp(changed), uniforms)
         return Draws(ids, logits, weights, factors, allowed, changed[np.arange(len(ids)), ids])
@@ -166,14 +170,6 @@ class Rules:
         if (allowed.max(axis=-1) == -np.inf).any():
             raise OptionError(f"a string has come to where nothing may follow; {self._ways_out()}.")
         return self.options.apply(allowed, step=step, is_seen=is_seen)
-
-
-def _largest(logits: NDArray[np.floating]) -> NDArray[np.floating] | np.floating:
-    """Return the largest of each row, shape (B, 1); of a single row as a number that is no array."""
-    if len(logits) == 1:
-        largest: np.floating = logits[0, logits.argmax()]  # several times as quick as the maximum
-        return largest
-    return np.maximum.reduce(logits, axis=-1, keepdims=True)
 
 
 def _least(values: NDArray[np.floating]) -> np.floating:
