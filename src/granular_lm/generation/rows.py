@@ -35,12 +35,13 @@ class Rows:
         Its shape is (B, V), or (1, V) where all strings are in one state, as they mostly are between characters.
         """
         rules, states = self._rules, self._states
-        if isinstance(states, np.ndarray) and len(states) and (states == states[0]).all():
-            states = states[0]
-        factors = rules.constraint.weights[states]
+        if not isinstance(states, int) and (states == states[0]).all():
+            states = int(states[0])
+        weights = rules.constraint.weights
+        factors = weights[states : states + 1] if isinstance(states, int) else weights[states]
         if rules.options.min_bytes:
             factors = factors * self._is_long_enough()
-        return factors if factors.ndim == 2 else factors[None]
+        return factors
 
     def _is_long_enough(self) -> NDArray[np.bool_]:
         """Return which tokens leave a string that has ``min_bytes``, or may have them in the end."""
@@ -53,15 +54,19 @@ class Rows:
 
     def append(self, ids: NDArray[np.int64]) -> None:
         """Add one token to each string."""
-        last = ids if len(ids) > 1 else ids[0]
-        self._num_bytes = self._num_bytes + self._rules.lengths[last]
-        self._states = self._after[self._states, last]
-        if self._rules.stop_strings is not None:
-            self._stop_states = self._rules.stop_strings.after(self._stop_states, last)
+        rules, last = self._rules, ids if len(ids) > 1 else ids.item()
+        if isinstance(last, int):
+            self._num_bytes += rules.lengths.item(last)
+            self._states = self._after.item(self._states, last)
+        else:
+            self._num_bytes = self._num_bytes + rules.lengths[last]
+            self._states = self._after[self._states, last]
+        if rules.stop_strings is not None:
+            self._stop_states = rules.stop_strings.after(self._stop_states, last)
 
     def has_ended(self) -> NDArray[np.bool_] | None:
         """Return which strings are too long or have come to a stop, shape (B,); None if it is none of them."""
-        has_ended = self._num_bytes > self._rules.max_bytes
+        has_ended: NDArray[np.bool_] | np.bool_ | bool = self._num_bytes > self._rules.max_bytes
         if self._rules.stop_strings is not None:
             has_ended = has_ended | self._rules.stop_strings.is_found(self._stop_states)
         if not isinstance(has_ended, np.ndarray):
@@ -76,4 +81,4 @@ class Rows:
 
 
 def _numbers(values: Sequence[int] | NDArray[np.integer]) -> Integers:
-    return np.array(values, dtype=np.int64) if len(values) != 1 else np.int64(values[0])
+    return np.array(values, dtype=np.int64) if len(values) != 1 else int(values[0])

@@ -15,7 +15,7 @@ from granular_lm.generation.prompts import Prefix
 from granular_lm.generation.strategies import LogProbs, draw
 
 Numbers = NDArray[np.floating]
-Integers = NDArray[np.integer] | np.integer
+Integers = NDArray[np.integer] | int
 """One number for each string; for a single string a number that is no array, which is several times as quick."""
 
 MOST, LEAST = 60.0, 1e-10
@@ -198,8 +198,8 @@ class StopStrings:
 
     def after(self, states: Integers, ids: Integers) -> Integers:
         """Return the state of each string after one more token."""
-        after: Integers = self._tokens[states, ids]
-        return after
+        after = self._tokens[states, ids]
+        return after if isinstance(after, np.ndarray) else int(after)
 
     def is_found(self, states: Integers) -> NDArray[np.bool_] | np.bool_:
         """Whether one of the strings has been read."""

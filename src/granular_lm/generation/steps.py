@@ -46,20 +46,23 @@ class Steps:
         self._ids = np.empty((STEPS_AT_FIRST, num_strings), dtype=np.int32)
         self._figures = np.empty((len(Figures._fields), *self._ids.shape))
         self._num_steps = np.zeros(num_strings, dtype=np.int64)
-        self._waiting: list[tuple[NDArray[np.int64], Draws]] = []
-        self._num_rows = 0  # that wait
         self._num_worked_out = 0
+        self._strings = np.arange(num_strings)  # that what waits is of
+        self._waiting: list[Draws] = []
 
     def note(self, strings: NDArray[np.int64], draws: Draws) -> None:
         """Note one more step of the strings that have not ended.
 
         Args:
-            strings: Which, shape (B,): a string that is missing once is never there again.
+            strings: Which, shape (B,): a string that is missing once is never there again. The same array as before
+                where they are the same.
             draws: What was drawn; kept for a while, not copied.
         """
-        self._waiting.append((strings, draws))
-        self._num_rows += len(strings)
-        if self._num_rows >= ROWS_AT_ONCE:
+        if strings is not self._strings:
+            self._work_out()
+            self._strings = strings
+        self._waiting.append(draws)
+        if len(self._waiting) * len(strings) >= ROWS_AT_ONCE:
             self._work_out()
 
     def ids(self, string: int) -> list[int]:
@@ -74,24 +77,20 @@ class Steps:
         return self._figures[:, :count, string]
 
     def _work_out(self) -> None:
-        """Empty what waits into the table."""
+        """Empty what waits into the table: whatever string is left has had as many steps as there were."""
         if not self._waiting:
             return
-        every_strings, every_draws = zip(*self._waiting, strict=True)
-        strings, rows = _joined(every_strings), self._rows()
-        self._ids[rows, strings] = _joined([draws.ids for draws in every_draws])
-        self._figures[:, rows, strings] = _figures(every_draws)
-        self._num_steps[strings] = rows + 1  # where a string is there several times, the last one stays
-        self._waiting, self._num_rows = [], 0
-
-    def _rows(self) -> NDArray[np.int64]:
-        """Make room for what waits and return where it belongs: whatever string is left has as many as there were."""
-        first = self._num_worked_out
-        self._num_worked_out += len(self._waiting)
-        while self._num_worked_out > len(self._ids):
+        start = self._num_worked_out
+        self._num_worked_out = end = start + len(self._waiting)
+        while end > len(self._ids):
             self._ids = np.concatenate([self._ids, np.empty_like(self._ids)])
             self._figures = np.concatenate([self._figures, np.empty_like(self._figures)], axis=1)
-        return np.repeat(np.arange(first, self._num_worked_out), [len(strings) for strings, _ in self._waiting])
+        shape = len(self._waiting), len(self._strings)
+        self._ids[start:end, self._strings] = _joined([draws.ids for draws in self._waiting]).reshape(shape)
+        for row, figures in zip(self._figures, _figures(self._waiting), strict=True):
+            row[start:end, self._strings] = figures.reshape(shape)
+        self._num_steps[self._strings] = end
+        self._waiting = []
 
 
 def _figures(every_draws: Sequence[Draws]) -> Figures:

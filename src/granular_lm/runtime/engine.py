@@ -109,16 +109,16 @@ class Cursor:
 
     def read(self, ids: NDArray[np.integer]) -> Floats:
         """Read one token of each string; return the logits of what comes next, a new array of shape (B, V)."""
-        lowest, *others = self._layers
+        lowest = self._layers[0]
         _check_tokens(ids, len(lowest.cells), self._engine.config.vocab_size)
         for block in lowest.blocks:
             block.advance(self._inputs_of_tokens(ids[block.rows], block.gates))
         lowest.multiply()
-        for layer, inputs, bias in zip(others, self._inputs, self._engine.gate_biases, strict=True):
-            for block, from_below in zip(layer.blocks, inputs, strict=True):
+        for layer, bias, inputs in self._higher:
+            for block, from_below in inputs:
                 block.advance(np.add(from_below, bias, out=block.gates))
             layer.multiply()
-        logits: Floats = self._layers[-1].upwards + self._engine.output_bias
+        logits: Floats = self._upwards + self._engine.output_bias
         return logits
 
     def keep(self, goes_on: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -139,15 +139,17 @@ class Cursor:
         """Return what tokens add to the gates of layer 0, shape (4, B, H), those of several in ``room``."""
         table = self._engine.input_table
         if len(ids) == 1:
-            token = index(ids[0])
+            token = index(ids.item())
             return table[:, token : token + 1]
         return table.take(ids, axis=1, out=room, mode="clip")  # into its place, which needs a mode
 
     def _connect(self) -> None:
         """Note where each block of a layer finds what comes from the layer below, shape (4, B, H)."""
-        self._inputs = [
-            [_by_gate(below.upwards[block.rows]) for block in layer.blocks] for below, layer in pairwise(self._layers)
+        self._higher = [
+            (layer, bias, [(block, _by_gate(below.upwards[block.rows])) for block in layer.blocks])
+            for (below, layer), bias in zip(pairwise(self._layers), self._engine.gate_biases, strict=True)
         ]
+        self._upwards = self._layers[-1].upwards
 
 
 @dataclass(eq=False, slots=True)
@@ -254,7 +256,7 @@ def _check_tokens(ids: NDArray[np.integer], count: int, vocab_size: int) -> None
         raise ValueError(f"{len(ids)} tokens were given for {count} strings; give each one.")
     if count == 0:
         return
-    least, most = (ids[0], ids[0]) if len(ids) == 1 else (ids.min(), ids.max())
+    least, most = (ids.item(), ids.item()) if len(ids) == 1 else (ids.min(), ids.max())
     if least < 0 or most >= vocab_size:
         raise IndexError(f"tokens from {least} to {most} were met; there are 0 to {vocab_size - 1}.")
 
