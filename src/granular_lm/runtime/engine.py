@@ -52,7 +52,8 @@ class NumpyEngine:
         recurrent = [weights[f"lstm.weight_hh_l{layer}"][rows].T * inner for layer in layers]
         biases = [(weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"])[rows] * inner for n in layers]
         pairs = zip(recurrent, [*inputs[1:], head.T], strict=True)
-        self.input_table = np.ascontiguousarray(_by_gate(weights["embedding.weight"] @ inputs[0] + biases[0]))
+        of_tokens = weights["embedding.weight"] @ inputs[0] + biases[0]
+        self.input_table: Floats = of_tokens.reshape(-1, len(GATES), 1, size)
         self.matrices = [np.ascontiguousarray(np.hstack(pair) * HALF) for pair in pairs]
         self.gate_biases = [_by_gate(bias[None]) for bias in biases[1:]]
         self.output_bias = weights["head.bias"]
@@ -139,9 +140,10 @@ class Cursor:
         """Return what tokens add to the gates of layer 0, shape (4, B, H), those of several in ``room``."""
         table = self._engine.input_table
         if len(ids) == 1:
-            token = index(ids.item())
-            return table[:, token : token + 1]
-        return table.take(ids, axis=1, out=room, mode="clip")  # into its place, which needs a mode
+            of_token: Floats = table[index(ids.item())]
+            return of_token
+        rows = np.multiply(ids, len(GATES), dtype=np.intp) + np.arange(len(GATES))[:, None]
+        return table.reshape(-1, table.shape[-1]).take(rows, axis=0, out=room, mode="clip")  # out needs a mode
 
     def _connect(self) -> None:
         """Note where each block of a layer finds what comes from the layer below, shape (4, B, H)."""
