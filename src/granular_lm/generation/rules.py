@@ -33,7 +33,7 @@ class Draws(NamedTuple):
 
     Attributes:
         ids: The tokens, shape (B,).
-        logits: The model's, less the largest of each string where exponentials need that, shape (B, V).
+        logits: The model's, or those less the largest of each string, shape (B, V).
         weights: The exponentials of those, shape (B, V).
         factors: Which tokens were allowed, 1 or 0, shape (B, V) or (1, V).
         allowed: Sum of the weights of all tokens that were allowed, shape (B,).

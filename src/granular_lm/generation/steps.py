@@ -15,6 +15,8 @@ from granular_lm.generation.rules import Draws, Numbers
 
 ROWS_AT_ONCE = 256
 STEPS_AT_FIRST = 64
+TINY = 1e-30
+"""A weight below has lost digits in single precision, which its logarithm still has."""
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -55,7 +57,7 @@ class Steps:
 
         Args:
             strings: Which, shape (B,): a string that is missing once is never there again. The same array as before
-                where they are the same.
+                where they are the same; it must not be changed.
             draws: What was drawn; kept for a while, not copied.
         """
         if strings is not self._strings:
@@ -103,7 +105,11 @@ def _figures(every_draws: Sequence[Draws]) -> Figures:
         expected = np.vecdot(weights, logits) / totals
         if np.isnan(expected).any():  # 0 · log 0 is 0
             expected = np.vecdot(weights, np.maximum(logits, np.finfo(logits.dtype).min)) / totals
-        of_ids = logits[np.arange(len(ids)), ids].astype(np.float64)
+        rows = np.arange(len(ids))
+        drawn = weights[rows, ids].astype(np.float64)
+        of_ids = np.log(drawn)  # not the logits, which are not quite what the sums are of: no share is above 1 then
+        if drawn.min() < TINY:
+            of_ids = np.where(drawn < TINY, logits[rows, ids], of_ids)
         sampling_log_probs = of_ids - np.log(allowed)  # which may be too small a number
     if any(changed is not None for changed in every_changed):
         _put_changed(sampling_log_probs, every_draws)
@@ -111,7 +117,7 @@ def _figures(every_draws: Sequence[Draws]) -> Figures:
     return Figures(
         log_probs=of_ids - log_totals,
         sampling_log_probs=sampling_log_probs,
-        entropies=(log_totals - expected) / math.log(2),
+        entropies=np.maximum(log_totals - expected, 0) / math.log(2),
         masked=removed / totals,
     )
 

@@ -199,7 +199,7 @@ def draw(weights: NDArray[np.floating], uniforms: NDArray[np.floating]) -> tuple
     within = is_above.argmax(axis=-1)
     drawn = first + within
     is_drawn = is_above[rows, within] & (drawn < size)
-    if not is_drawn.all():  # where rounding lets no sum exceed the threshold
+    if not is_drawn.all():  # where rounding lets no sum exceed the threshold, or there is no weight at all
         for row in np.flatnonzero(~is_drawn):
             drawn[row : row + 1], _ = draw(weights[row : row + 1], uniforms[row : row + 1])
     return drawn, wholes

@@ -53,7 +53,7 @@ class NumpyEngine:
         biases = [(weights[f"lstm.bias_ih_l{n}"] + weights[f"lstm.bias_hh_l{n}"])[rows] * inner for n in layers]
         pairs = zip(recurrent, [*inputs[1:], head.T], strict=True)
         of_tokens = weights["embedding.weight"] @ inputs[0] + biases[0]
-        self.input_table: Floats = of_tokens.reshape(-1, len(GATES), 1, size)
+        self.input_table: Floats = of_tokens.reshape(-1, len(GATES), 1, size)  # a token's as for a batch of one
         self.matrices = [np.ascontiguousarray(np.hstack(pair) * HALF) for pair in pairs]
         self.gate_biases = [_by_gate(bias[None]) for bias in biases[1:]]
         self.output_bias = weights["head.bias"]
